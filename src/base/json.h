@@ -29,6 +29,7 @@ enum rc json_slice(struct json_source *s, const struct token *first, str *out, s
 struct jw {
 	struct buf *out;
 	bool comma;             /* a value stands before the next one */
+	bool after_key;
 	int depth;
 	int indent;             /* 0: compact; else spaces per level */
 };

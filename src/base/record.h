@@ -82,6 +82,9 @@ struct record {
 	enum rc (*validate)(const void *obj, struct err *e);
 };
 
+/* FIELD and RECORD give defaults that the trailing designators may override: that is their point. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+
 #define FIELD(type, member, k, fl, text, ...)                                                      \
 	{ .name = #member, .offset = offsetof(struct type, member), .kind = (k), .flags = (fl),    \
 	  .doc = (text), ##__VA_ARGS__ }

@@ -48,7 +48,7 @@ bool str_to_u64(str s, uint64_t *out) MUST_USE;
 bool str_to_f64(str s, double *out) MUST_USE;   /* also inf, nan in any case, as in JSON of MLflow */
 bool str_is_utf8(str s);
 
-/* Lower-case FNV-1a 64; stable across versions, for hash maps and sticky choices. */
+/* FNV-1a 64; stable across versions, for hash maps and sticky choices. */
 uint64_t str_hash(str s);
 
 /* Copies to a C string of at most cap-1 bytes. False when it did not fit or holds a NUL. */

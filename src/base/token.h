@@ -34,6 +34,8 @@ struct token {
 /* A source of tokens. The concrete source embeds this first. */
 struct token_source {
 	enum rc (*next)(struct token_source *s, struct token *out, struct err *e);
+	/* Fills line and column of a token of this source, where it knows them; may be NULL. */
+	void (*where)(struct token_source *s, struct token *t);
 	struct arena *arena;
 	const char *name;       /* "request body", "pipeline.yaml": named in errors */
 };
