@@ -20,7 +20,7 @@ static str check_sql(struct arena *a)
 {
 	return arena_printf(
 		a,
-		"WITH parsed AS MATERIALIZED (SELECT json_serialize_sql($1) AS j),"
+		"WITH parsed AS MATERIALIZED (SELECT json_serialize_sql(CAST($1 AS VARCHAR)) AS j),"
 		" node AS (SELECT t.key, t.path, json_extract_string(t.value, '$') AS v FROM parsed, json_tree(parsed.j) AS t"
 		"  WHERE t.key IN ('function_name', 'table_name', 'schema_name', 'catalog_name') AND t.type = 'VARCHAR')"
 		" SELECT CASE WHEN j->>'error' = 'true' THEN 'error' WHEN json_array_length(j->'statements') <> 1 THEN 'many' END AS wrong,"
