@@ -52,6 +52,7 @@ enum field_flags {
 	F_AS_MS    = 1u << 7,   /* K_TIME as a bare number of milliseconds on the wire (MLflow) */
 	F_SKIP_EMPTY = 1u << 8, /* left out of JSON when zero, empty or absent */
 	F_PLAIN_STR  = 1u << 9, /* K_I64 encoded as a JSON string (protobuf int64) */
+	F_SHORT      = 1u << 10, /* K_RECORD(S): a bare scalar is read too, as the sub-record's first field */
 };
 
 struct record;

@@ -286,7 +286,8 @@ static enum rc decode_list(const struct field *f, struct token_source *src, stru
 			   const struct where *w, struct list *out, struct err *e)
 {
 	static const uint8_t element[] = { [K_STRS] = K_STR, [K_F64S] = K_F64, [K_I64S] = K_I64, [K_RECORDS] = K_RECORD };
-	const struct field one = { .name = f->name, .kind = element[f->kind], .format = f->format, .sub = f->sub };
+	const struct field one = { .name = f->name, .kind = element[f->kind], .format = f->format, .sub = f->sub,
+				   .flags = f->flags & F_SHORT };
 	size_t size = f->kind == K_RECORDS ? f->sub->size : f->kind == K_STRS ? sizeof(str) : 8;
 	size_t cap = 0;
 	struct list l = { 0 };
@@ -431,11 +432,23 @@ static enum rc set_scalar(const struct field *f, const struct token *t, void *sl
 	UNREACHABLE("a structure is no scalar");
 }
 
+/* F_SHORT: "trips" for {"dataset": "trips"}. */
+static enum rc decode_short(const struct record *r, struct token_source *src, struct token *t, unsigned flags,
+			    const struct where *w, void *obj, struct err *e)
+{
+	if (set_scalar(&r->field[0], t, field_slot(&r->field[0], obj), e) != RC_OK ||
+	    record_finish(r, 1, src->arena, flags, obj, e) != RC_OK)
+		return at_place(src, t, w, e);
+	return RC_OK;
+}
+
 static enum rc decode_field(const struct field *f, struct token_source *src, struct token *t, unsigned flags,
 			    const struct where *w, void *slot, struct err *e)
 {
 	switch ((enum kind)f->kind) {
 	case K_RECORD:
+		if ((f->flags & F_SHORT) && is_scalar_text(t))
+			return decode_short(f->sub, src, t, flags, w, slot, e);
 		return decode_object(f->sub, src, t, flags, w, slot, e);
 	case K_RECORDS: case K_STRS: case K_F64S: case K_I64S:
 		return decode_list(f, src, t, flags, w, slot, e);
