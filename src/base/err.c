@@ -36,7 +36,7 @@ static void trim_utf8(char *s)
 	s[n] = '\0';
 }
 
-enum rc err_set(struct err *e, enum rc rc, const char *file, int line, const char *fmt, ...)
+void err_set(struct err *e, enum rc rc, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,7 +50,6 @@ enum rc err_set(struct err *e, enum rc rc, const char *file, int line, const cha
 	va_end(ap);
 	if (strlen(e->msg) == sizeof(e->msg) - 1)
 		trim_utf8(e->msg);
-	return rc;
 }
 
 enum rc err_wrap(struct err *e, const char *fmt, ...)

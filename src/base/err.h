@@ -36,14 +36,15 @@ int rc_http(enum rc rc);
 int rc_exit(enum rc rc);
 enum rc rc_of_name(str wire_name);      /* RC_INTERNAL when unknown */
 
-enum rc err_set(struct err *e, enum rc rc, const char *file, int line, const char *fmt, ...)
+void err_set(struct err *e, enum rc rc, const char *file, int line, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
 /* Puts "context: " before the message; once per layer. Returns e->rc. */
 enum rc err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Names the field concerned. Returns e->rc. */
 enum rc err_field(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-#define FAIL(e, rc, ...) err_set((e), (rc), __FILE__, __LINE__, __VA_ARGS__)
+/* The value is `rc` itself, so that the compiler sees it is not RC_OK. */
+#define FAIL(e, rc, ...) (err_set((e), (rc), __FILE__, __LINE__, __VA_ARGS__), (rc))
 #define TRY(call)                                                                                  \
 	do {                                                                                       \
 		enum rc try_rc_ = (call);                                                          \

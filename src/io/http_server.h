@@ -37,7 +37,8 @@ struct http_request {
 	str body;               /* HTTP_BODY_MEMORY */
 	int body_fd;            /* HTTP_BODY_FILE: an unnamed file, read position 0; else -1 */
 	uint64_t body_len;
-	bool too_large;         /* the body passed body_max and was not kept */
+	bool too_large;         /* the body passed body_max, or could not be spooled (body_errno), and was not kept */
+	int body_errno;         /* 0, or why spooling failed */
 	struct arena arena;
 	struct http_plan plan;
 	void *user;             /* the handler's own */
