@@ -1,0 +1,7 @@
+/* main.c -- the cairn program. */
+#include "core/core.h"
+
+int main(void)
+{
+	return 0;
+}
