@@ -104,6 +104,10 @@ enum decode_flags {
  * path ("gates[2].column"), and "NAME:LINE:COLUMN: " before the message when the source has lines. */
 enum rc record_decode(const struct record *r, struct token_source *src, unsigned flags, void *obj,
 		      struct err *e) MUST_USE;
+/* The keys of one object only, without defaults and rules, for objects that come in parts (body, query, path): bits of
+ * *given are added to, and record_finish ends it. A key whose bit is set already is "given twice". */
+enum rc record_decode_keys(const struct record *r, struct token_source *src, unsigned flags, uint64_t *given, void *obj,
+			   struct err *e) MUST_USE;
 enum rc record_from_json(const struct record *r, str json, struct arena *a, unsigned flags, void *obj,
 			 struct err *e) MUST_USE;
 /* One field from text, as from a query string, a flag or a column. */

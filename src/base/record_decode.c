@@ -571,11 +571,11 @@ static enum rc decode_key(const struct record *r, struct token_source *src, stru
 	return decode_field(f, src, &t, flags, &here, field_slot(f, obj), e);
 }
 
-static enum rc decode_object(const struct record *r, struct token_source *src, struct token *open, unsigned flags,
-			     const struct where *up, void *obj, struct err *e)
+/* The keys of an object whose TOK_OBJECT is `open`; no defaults, no rules yet. */
+static enum rc decode_keys(const struct record *r, struct token_source *src, struct token *open, unsigned flags,
+			   const struct where *up, uint64_t *given, void *obj, struct err *e)
 {
-	struct token begin = *open, t;
-	uint64_t given = 0;
+	struct token t;
 
 	CHECK(r->n_field <= 64);
 	if (open->kind != TOK_OBJECT) {
@@ -589,10 +589,19 @@ static enum rc decode_object(const struct record *r, struct token_source *src, s
 	for (;;) {
 		TRY(token_next(src, &t, e));
 		if (t.kind == TOK_END)
-			break;
+			return RC_OK;
 		CHECK(t.kind == TOK_KEY);
-		TRY(decode_key(r, src, &t, flags, up, &given, obj, e));
+		TRY(decode_key(r, src, &t, flags, up, given, obj, e));
 	}
+}
+
+static enum rc decode_object(const struct record *r, struct token_source *src, struct token *open, unsigned flags,
+			     const struct where *up, void *obj, struct err *e)
+{
+	struct token begin = *open;
+	uint64_t given = 0;
+
+	TRY(decode_keys(r, src, open, flags, up, &given, obj, e));
 	if (record_finish(r, given, src->arena, flags, obj, e) != RC_OK) {
 		char field[sizeof(e->field)];
 		memcpy(field, e->field, sizeof(field));
@@ -602,6 +611,15 @@ static enum rc decode_object(const struct record *r, struct token_source *src, s
 		return e->rc;
 	}
 	return RC_OK;
+}
+
+enum rc record_decode_keys(const struct record *r, struct token_source *src, unsigned flags, uint64_t *given, void *obj,
+			   struct err *e)
+{
+	struct token t;
+
+	TRY(token_next(src, &t, e));
+	return decode_keys(r, src, &t, flags, NULL, given, obj, e);
 }
 
 enum rc record_decode(const struct record *r, struct token_source *src, unsigned flags, void *obj, struct err *e)

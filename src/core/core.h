@@ -33,7 +33,9 @@ struct core {
 	const struct authenticator *auth;  /* set by the access module */
 	struct api_table *apis;
 	int64_t started_ms;
-	uint16_t port;                  /* known once listening */
+	int64_t pid;
+	uint16_t port;                  /* known once listening, as is url */
+	const char *url;                /* "http://127.0.0.1:7070" */
 	const struct module *const *module;
 	void *const *module_self;       /* same order */
 	size_t n_module;

@@ -21,6 +21,17 @@ const struct migration event_migrations[] = {
 };
 const size_t n_event_migrations = ARRAY_LEN(event_migrations);
 
+static const struct field audit_entry_fields[] = {
+	FIELD(audit_entry, id, K_STR, F_STORED | F_KEY | F_HIDE, "Id of the entry"),
+	FIELD(audit_entry, at_ms, K_TIME, F_STORED, "When it was done"),
+	FIELD(audit_entry, who, K_STR, F_STORED, "Who did it"),
+	FIELD(audit_entry, action, K_STR, F_STORED, "What was done"),
+	FIELD(audit_entry, object, K_STR, F_STORED, "To what"),
+	FIELD(audit_entry, detail, K_JSON, F_STORED | F_HIDE, "What is known of it"),
+};
+const struct record audit_entry_record =
+	RECORD(audit_entry, audit_entry_fields, "A change, and who made it", .table = "audit");
+
 static const struct field lineage_node_fields[] = {
 	FIELD(lineage_node, kind, K_STR, F_STORED | F_KEY, "What it is: dataset_version, run, model_version, …"),
 	FIELD(lineage_node, id, K_STR, F_STORED | F_KEY, "Its id among its kind"),
@@ -77,6 +88,14 @@ enum rc lineage_link(struct tx *tx, const char *from_kind, str from_id, const ch
 		       "INSERT INTO lineage_edge (from_kind, from_id, to_kind, to_id, how) VALUES (?, ?, ?, ?, ?)"
 		       " ON CONFLICT (to_kind, to_id, from_kind, from_id) DO UPDATE SET how = excluded.how",
 		       VALS(V_CSTR(from_kind), V_STR(from_id), V_CSTR(to_kind), V_STR(to_id), V_CSTR(how)), NULL, e);
+}
+
+enum rc audit_list(struct db *db, struct arena *a, str object, int64_t limit, struct list *out, struct err *e)
+{
+	if (object.len > 0)
+		return store_list1(db, a, &audit_entry_record, "WHERE object = ? ORDER BY id DESC LIMIT ?",
+				   VALS(V_STR(object), V_I64(limit)), out, e);
+	return store_list1(db, a, &audit_entry_record, "ORDER BY id DESC LIMIT ?", VALS(V_I64(limit)), out, e);
 }
 
 /* --- tracing ---------------------------------------------------------------------------------- */

@@ -14,6 +14,11 @@
 enum rc event_audit(struct tx *tx, const struct principal *who, const char *action, str object, str detail_json,
 		    struct err *e) MUST_USE;
 
+struct audit_entry { str id; int64_t at_ms; str who, action, object, detail; };
+extern const struct record audit_entry_record;
+/* Newest first; object may be empty: all. */
+enum rc audit_list(struct db *db, struct arena *a, str object, int64_t limit, struct list *out, struct err *e) MUST_USE;
+
 #define LIN_SOURCE   "source"            /* id: sha256 of the file; label: its name */
 #define LIN_DATASET  "dataset_version"   /* id: "trips@3" */
 #define LIN_PIPELINE "pipeline_run"      /* id: run id */

@@ -39,7 +39,7 @@ struct module {
 	void (*close)(void **slot);
 };
 
-extern const struct module *const cairn_modules[];
+extern const struct module *const cairn_modules[];   /* the last one is NULL and not counted */
 extern const size_t n_cairn_modules;
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A route names its request and response records; the engine matches the path, authenticates, checks the
  * permission, decodes body, query and path parameters into the request struct, calls the handler, and
- * encodes what it returns, or its error in the API's own form. A handler never sees JSON.
+ * encodes what it returns, or its error in the API's own form. A handler never sees JSON. A body is JSON, or YAML where
+ * Content-Type says application/yaml; Cairn-Source-Name then names the file for errors.
  * Handlers run on a worker thread and may block, unless the route says ROUTE_LOOP.
  */
 #ifndef CAIRN_CORE_ROUTE_H
@@ -50,6 +51,7 @@ struct route {
 	const char *path;               /* below the API's prefix: "/datasets/{name}/versions/{number}";
 	                                 * "{path*}" takes the rest, slashes too. Parameters fill fields of `in` by name */
 	const char *permission;         /* "lake.read"; NULL only with ROUTE_PUBLIC */
+	const char *object;             /* the path parameter that names what the permission is for, or NULL */
 	const struct record *in, *out;
 	route_fn *handler;
 	const struct task_def *task;    /* instead of a handler: `in` is the task's request; answers 202 with the task */
@@ -72,7 +74,7 @@ struct api {
 #define API_CAIRN "/api/cairn/v1"
 
 /* Engine, used by core_open and by tests. */
-enum rc api_table_new(struct core *c, struct api_table **out, struct err *e) MUST_USE;
+struct api_table *api_table_new(struct core *c);
 enum rc api_table_add(struct api_table *t, const struct api *api, void *module, struct err *e) MUST_USE;
 void api_table_free(struct api_table **slot);
 /* For openapi.c and the CLI: visits every route. */
@@ -83,5 +85,10 @@ void api_handle(void *app, struct http_request *q);
 void api_done(void *app, struct http_request *q);
 
 void api_reply_error(struct call *c, const struct err *e);
+
+/* core's own routes: tasks, audit, lineage, checks, roadmap, metrics, console. */
+extern const struct api system_api, root_api;
+/* The OpenAPI 3.1 document of all routes that are not hidden. */
+void openapi_write(const struct api_table *t, struct buf *out);
 
 #endif

@@ -241,7 +241,7 @@ static void *task_main(void *arg)
 	t->info.state = TASK_RUNNING;
 	enum rc rc = save(t, &e);
 	if (rc == RC_OK)
-		rc = run_decoded(t, &e);
+		rc = task_cancelled(t) ? FAIL(&e, RC_CANCELLED, "cancelled before it began") : run_decoded(t, &e);
 	settle(t, rc, &e);
 	if (save(t, &save_e) != RC_OK)
 		LOG(ERROR, "task.not_saved", KV_STR("task", t->info.id), KV_ERR(&save_e));
@@ -332,7 +332,7 @@ static struct task *task_new(struct scheduler *s, const struct task_def *d, cons
 	return t;
 }
 
-enum rc task_start(struct core *c, const struct task_def *d, const struct principal *who, const void *request,
+enum rc task_start(const struct core *c, const struct task_def *d, const struct principal *who, const void *request,
 		   struct task_info *out, struct arena *a, struct err *e)
 {
 	struct scheduler *s = c->scheduler;

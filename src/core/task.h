@@ -50,7 +50,7 @@ bool task_cancelled(struct task *t);
 /* fn(ctx) is called once, from another thread, if the task is cancelled while it is set (query_interrupt). */
 void task_on_cancel(struct task *t, void (*fn)(void *ctx), void *ctx);
 
-enum rc task_start(struct core *c, const struct task_def *d, const struct principal *who, const void *request,
+enum rc task_start(const struct core *c, const struct task_def *d, const struct principal *who, const void *request,
 		   struct task_info *out, struct arena *a, struct err *e) MUST_USE;
 
 /* --- timers --------------------------------------------------------------------------------- */
