@@ -24,6 +24,7 @@
 
 #define WORKER_STACK (512u << 10)
 #define EXTRA_HEADERS_MAX 12
+#define DRAIN_MAX (256u << 10)          /* a refused body up to this is read to its end */
 
 const char *const http_method_names[HTTP_METHODS + 1] = { "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", NULL };
 
@@ -347,6 +348,8 @@ static int open_spool(const struct http_server *s)
 	return open(s->c.spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
+/* What is answered from here goes out before the body came in, and costs the connection: libmicrohttpd closes it. So
+ * only a long body is refused at once; a short one is read and dropped, so that the client surely reads the answer. */
 static enum MHD_Result begin(struct http_conn_ *c, const char *method)
 {
 	struct http_server *s = c->server;
@@ -361,8 +364,9 @@ static enum MHD_Result begin(struct http_conn_ *c, const char *method)
 		return send_reply(c);
 	}
 	q->plan = s->c.plan(s->c.app, q);
+	c->stage = STAGE_BODY;
 	if (c->response != NULL)
-		return send_reply(c);
+		return length <= DRAIN_MAX ? MHD_YES : send_reply(c);
 	c->body.limit = q->plan.body_max > 0 && q->plan.body_max < SIZE_MAX / 2 ? (size_t)q->plan.body_max : 1;
 	if (length != UINT64_MAX && length > (q->plan.body == HTTP_BODY_NONE ? LIMIT_JSON_BODY : q->plan.body_max)) {
 		q->too_large = true;
@@ -374,15 +378,14 @@ static enum MHD_Result begin(struct http_conn_ *c, const char *method)
 		reply_own(q, RC_IO, "cannot make a temporary file for the body");
 		return send_reply(c);
 	}
-	c->stage = STAGE_BODY;
-	return length == 0 ? dispatch(c) : MHD_YES;
+	return MHD_YES;
 }
 
 static void take_body(struct http_conn_ *c, const char *data, size_t n)
 {
 	struct http_request *q = &c->q;
 
-	if (q->too_large || q->plan.body == HTTP_BODY_NONE)
+	if (c->response != NULL || q->too_large || q->plan.body == HTTP_BODY_NONE)
 		return;
 	if (q->plan.body == HTTP_BODY_MEMORY) {
 		buf_add(&c->body, str_n(data, n));
@@ -426,6 +429,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 			*n = 0;
 			return MHD_YES;
 		}
+		if (c->response != NULL)
+			return send_reply(c);
 		if (c->q.body_fd >= 0 && lseek(c->q.body_fd, 0, SEEK_SET) != 0)
 			c->q.too_large = true;
 		return dispatch(c);
