@@ -38,7 +38,7 @@ struct http_conn_ {
 	struct http_conn_ *next;        /* in the workers' queue */
 	enum stage stage;
 	struct buf body;
-	const char *raw_uri;            /* libmicrohttpd's memory */
+	str raw_uri;                    /* in the arena: libmicrohttpd cuts its own copy at the '?' */
 	struct { const char *name; str value; } extra[EXTRA_HEADERS_MAX];
 	size_t n_extra;
 	struct http_stream stream;
@@ -318,12 +318,12 @@ static bool parse_method(const char *name, enum http_method *out)
 
 static bool parse_target(struct http_conn_ *c)
 {
-	str uri = str_of(c->raw_uri);
+	str uri = c->raw_uri;
 	ptrdiff_t mark = str_find_char(uri, '?');
 	struct http_request *q = &c->q;
 
-	q->raw_path = arena_dup(&q->arena, mark >= 0 ? str_head(uri, (size_t)mark) : uri);
-	q->query = mark >= 0 ? arena_dup(&q->arena, str_skip(uri, (size_t)mark + 1)) : STR_NONE;
+	q->raw_path = mark >= 0 ? str_head(uri, (size_t)mark) : uri;
+	q->query = mark >= 0 ? str_skip(uri, (size_t)mark + 1) : STR_NONE;
 	return q->raw_path.len > 0 && q->raw_path.at[0] == '/' && q->query.len <= LIMIT_QUERY_STRING &&
 	       http_percent_decode(&q->arena, q->raw_path, false, &q->path) && str_is_utf8(q->path);
 }
@@ -452,7 +452,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 
 	CHECK(c != NULL && c->server == s);
 	conn_reset(c);
-	c->raw_uri = uri;
+	c->raw_uri = arena_dup(&c->q.arena, str_of(uri));
 	c->in_use = true;
 	atomic_fetch_add(&s->n_requests, 1);
 	return c;
@@ -552,7 +552,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				     (size_t)s->c.limits.header_bytes, MHD_OPTION_CONNECTION_TIMEOUT, s->c.limits.idle_ms / 1000,
 				     MHD_OPTION_CONNECTION_LIMIT, s->c.limits.connections, MHD_OPTION_THREAD_STACK_SIZE,
-				     (size_t)WORKER_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+				     (size_t)WORKER_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 				     s->c.n_loops > 1 ? MHD_OPTION_ARRAY : MHD_OPTION_END, pool, MHD_OPTION_END);
 	if (s->daemon == NULL) {
 		int num = errno;
