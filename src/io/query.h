@@ -68,12 +68,15 @@ void query_interrupt(struct query *q);
 
 /* --- rows from C into a table of the session (before the sandbox) ---------------------------------- */
 
-/* Makes the table and fills it: columns are COL_I64 or COL_TEXT. A row is its columns in order, then query_append_row.
+/* Makes the table and fills it. A row is its columns in order, each by the call of its type (COL_TIME: microseconds by
+ * query_append_i64), then query_append_row.
  * Freed by query_append_end, which must be called once for each begin, also after an error, before the session closes. */
 struct query_append;
 enum rc query_append_begin(struct query *q, str table, const struct col *col, size_t n_col, struct query_append **out,
 			   struct err *e) MUST_USE;
 void query_append_i64(struct query_append *p, int64_t v);
+void query_append_f64(struct query_append *p, double v);
+void query_append_bool(struct query_append *p, bool v);
 void query_append_text(struct query_append *p, str v);      /* valid UTF-8; copied */
 void query_append_null(struct query_append *p);
 enum rc query_append_row(struct query_append *p, struct err *e) MUST_USE;

@@ -171,6 +171,12 @@ struct query_append {
 #define APPEND_MAGIC 0x61707064u
 #define APPEND_COLS_MAX 4096
 
+static const struct { const char *sql; duckdb_type type; } append_types[] = {
+	[COL_BOOL] = { "BOOLEAN", DUCKDB_TYPE_BOOLEAN }, [COL_I64] = { "BIGINT", DUCKDB_TYPE_BIGINT },
+	[COL_F64] = { "DOUBLE", DUCKDB_TYPE_DOUBLE },    [COL_TEXT] = { "VARCHAR", DUCKDB_TYPE_VARCHAR },
+	[COL_TIME] = { "TIMESTAMP", DUCKDB_TYPE_TIMESTAMP },
+};
+
 static enum rc create_table(struct query *q, str table, const struct col *col, size_t n_col, struct err *e)
 {
 	struct buf b = BUF_INIT(QUERY_SQL_MAX);
@@ -181,10 +187,10 @@ static enum rc create_table(struct query *q, str table, const struct col *col, s
 	buf_add(&b, STR("CREATE TABLE "));
 	buf_add(&b, query_quote_name(&a, table));
 	for (size_t i = 0; i < n_col; i++) {
-		CHECK(col[i].type == COL_I64 || col[i].type == COL_TEXT);
+		CHECK(col[i].type < ARRAY_LEN(append_types));
 		buf_add(&b, i == 0 ? STR(" (") : STR(", "));
 		buf_add(&b, query_quote_name(&a, col[i].name));
-		buf_add(&b, col[i].type == COL_I64 ? STR(" BIGINT") : STR(" VARCHAR"));
+		buf_addf(&b, " %s", append_types[col[i].type].sql);
 	}
 	buf_add(&b, STR(")"));
 	enum rc rc = query__run_own(q, buf_str(&b), NULL, &r, e);
@@ -201,7 +207,7 @@ static void make_chunk(struct query_append *p, const struct col *col)
 	duckdb_logical_type *type = ARENA_ARRAY(&p->arena, duckdb_logical_type, p->n_col);
 
 	for (size_t i = 0; i < p->n_col; i++)
-		type[i] = d->create_logical_type(col[i].type == COL_I64 ? DUCKDB_TYPE_BIGINT : DUCKDB_TYPE_VARCHAR);
+		type[i] = d->create_logical_type(append_types[col[i].type].type);
 	p->chunk = d->create_data_chunk(type, p->n_col);
 	for (size_t i = 0; i < p->n_col; i++)
 		d->destroy_logical_type(&type[i]);
@@ -252,6 +258,18 @@ void query_append_i64(struct query_append *p, int64_t v)
 {
 	CHECK(p->col < p->n_col);
 	((int64_t *)p->q->duck->vector_get_data(p->vector[p->col++]))[p->row] = v;
+}
+
+void query_append_f64(struct query_append *p, double v)
+{
+	CHECK(p->col < p->n_col);
+	((double *)p->q->duck->vector_get_data(p->vector[p->col++]))[p->row] = v;
+}
+
+void query_append_bool(struct query_append *p, bool v)
+{
+	CHECK(p->col < p->n_col);
+	((bool *)p->q->duck->vector_get_data(p->vector[p->col++]))[p->row] = v;
 }
 
 void query_append_text(struct query_append *p, str v)

@@ -93,6 +93,8 @@ void query_interrupt(struct query *q) NEVER
 enum rc query_append_begin(struct query *q, str table, const struct col *col, size_t n_col, struct query_append **out,
 			   struct err *e) NEVER
 void query_append_i64(struct query_append *p, int64_t v) NEVER
+void query_append_f64(struct query_append *p, double v) NEVER
+void query_append_bool(struct query_append *p, bool v) NEVER
 void query_append_text(struct query_append *p, str v) NEVER
 void query_append_null(struct query_append *p) NEVER
 enum rc query_append_row(struct query_append *p, struct err *e) NEVER

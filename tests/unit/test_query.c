@@ -276,6 +276,31 @@ static void append_rows(void **state)
 	assert_int_equal(r.col[5].i[0], 5000);
 }
 
+static void append_every_type(void **state)
+{
+	struct fixture *f = fixture(state);
+	const struct col col[] = { { STR("b"), COL_BOOL, STR_NONE }, { STR("f"), COL_F64, STR_NONE }, { STR("t"), COL_TIME, STR_NONE } };
+	struct query_append *p;
+
+	OK(f, query_append_begin(f->q, STR("rows"), col, 3, &p, &f->e));
+	query_append_bool(p, true);
+	query_append_f64(p, 0.1);
+	query_append_i64(p, 1553372469000000);
+	OK(f, query_append_row(p, &f->e));
+	for (int i = 0; i < 3; i++)
+		query_append_null(p);
+	OK(f, query_append_row(p, &f->e));
+	OK(f, query_append_end(&p, &f->e));
+	struct result r = run(f, "SELECT b, f, t, t = TIMESTAMP '2019-03-23 20:21:09' FROM rows");
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.col[0].c.type, COL_BOOL);
+	assert_int_equal(r.col[0].i[0], 1);
+	assert_true(r.col[1].f[0] == 0.1);
+	assert_int_equal(r.col[2].c.type, COL_TIME);
+	assert_int_equal(r.col[3].i[0], 1);
+	assert_true(r.col[0].null[1] && r.col[1].null[1] && r.col[2].null[1]);
+}
+
 static void append_nothing(void **state)
 {
 	struct fixture *f = fixture(state);
@@ -533,7 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(types_are_read), T(wide_types_are_cast), T(order_survives_the_cast), T(nulls_over_many_chunks),
 		T(too_many_rows), T(several_statements), T(errors_say_what), T(describe_names_and_types), T(quoting),
-		T(parquet_there_and_back), T(append_rows), T(append_nothing), T(scratch_is_removed), T(sandbox_runs_selects),
+		T(parquet_there_and_back), T(append_rows), T(append_every_type), T(append_nothing), T(scratch_is_removed), T(sandbox_runs_selects),
 		T(sandbox_refuses), T(sandbox_guards_every_door), T(sandbox_spills), T(time_limit), T(interrupt),
 		T(sessions_side_by_side), T(session_limit), T(missing_library),
 	};
