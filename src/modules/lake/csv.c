@@ -40,6 +40,8 @@ void csv_init(struct csv *c, str data, char delimiter)
 {
 	if (str_starts(data, STR("\xef\xbb\xbf")))
 		data = str_skip(data, 3);
+	if (data.at == NULL)
+		data = STR("");
 	*c = (struct csv){ .at = data.at, .end = data.at + data.len, .delimiter = delimiter, .line = 1 };
 	arena_init(&c->row);
 }
@@ -58,7 +60,7 @@ static const char *quoted_field(struct csv *c, const char **p, int64_t *n_lines,
 	size_t n_doubled = 0;
 
 	for (;; q += 2, n_doubled++) {
-		q = memchr(q, '"', (size_t)(limit - q));
+		q = q < limit ? memchr(q, '"', (size_t)(limit - q)) : NULL;
 		if (q == NULL)
 			return limit == c->end ? "a quote is never closed" : "a quote is not closed within 1 MiB";
 		if (q + 1 == c->end || q[1] != '"')
