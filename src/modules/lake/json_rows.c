@@ -106,7 +106,7 @@ static enum rc next_text(struct json_rows *j, struct source_row *row, bool *end,
 		TRY(token_next(&j->list.super, &t, e));
 		*end = t.kind == TOK_END;
 		if (*end)
-			return RC_OK;
+			return token_next(&j->list.super, &t, e);       /* nothing may stand behind the list */
 		TRY(json_slice(&j->list, &t, &row->raw, e));
 		j->line += newlines(j->line_at, t.from);
 		j->line_at = t.from;
