@@ -1,7 +1,9 @@
 /* modules.c -- the modules of cairn, each behind what it needs. A new capability is one line here. */
 #include "core/module.h"
+#include "modules/lake/lake.h"
 
 const struct module *const cairn_modules[] = {
+	&lake_module,
 	NULL,
 };
 const size_t n_cairn_modules = ARRAY_LEN(cairn_modules) - 1;

@@ -16,16 +16,23 @@ extern const struct module lake_module;
 static inline struct lake *lake_of(const struct core *c) { return core_module(c, "lake"); }
 
 struct dataset_version {
+	str id;                 /* "trips@3" */
 	str dataset;
 	int64_t number;         /* 1, 2, … */
 	str blob;               /* Parquet, SHA-256 */
+	int64_t size;           /* of the blob, bytes */
 	int64_t n_rows;
 	int64_t n_quarantined;  /* rows of the source that did not fit, kept with their reasons */
 	str quarantine_blob;    /* Parquet (line, column_name, reason, row_text), or empty */
 	struct list columns;    /* struct dataset_column */
-	str profile;            /* JSON: per column nulls, distinct, min, max, mean, quantiles, histogram */
+	str profile;            /* JSON: per column nulls, distinct, min, max, mean, quantiles, histogram, top values */
 	str origin;             /* "ingest taxis.csv" or "pipeline zone_stats run pl_…" */
 	str origin_kind, origin_id;  /* lineage node it came from */
+	int64_t n_source_rows;  /* rows of what it came from: n_rows + n_quarantined of an ingest */
+	str source_blob;        /* of an ingest: the file as it was uploaded, else empty */
+	int32_t source_format;  /* enum source_format: how it was read, so that it can be read again */
+	str delimiter;
+	str spec_hash;          /* of the options of the ingest, to know the same again */
 	int64_t created_ms;
 };
 struct dataset_column { str name, type; /* DuckDB type */ };
