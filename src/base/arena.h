@@ -34,7 +34,7 @@ void *arena_alloc_n(struct arena *a, size_t n, size_t size);   /* overflow-check
 str arena_dup(struct arena *a, str s);                   /* copy; a NUL follows it */
 char *arena_cstr(struct arena *a, str s);                /* copy, NUL-terminated */
 str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+str arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
 /* fn(obj) runs when the arena is freed: for file descriptors, reference counts, library handles. */
 void arena_defer(struct arena *a, void (*fn)(void *obj), void *obj);

@@ -24,7 +24,7 @@ void buf_clear(struct buf *b);                    /* keeps the memory */
 void buf_add(struct buf *b, str s);
 void buf_add_char(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+void buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 char *buf_reserve(struct buf *b, size_t n);       /* room for n bytes at the end, or NULL past limit */
 void buf_commit(struct buf *b, size_t n);         /* n of the reserved bytes were written */
 static inline str buf_str(const struct buf *b) { return str_n(b->at, b->len); }

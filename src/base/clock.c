@@ -63,6 +63,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 size_t clock_put_rfc3339(char *out, int64_t ms)
 {
+	ms = ms < CLOCK_MS_MIN ? CLOCK_MS_MIN : ms > CLOCK_MS_MAX ? CLOCK_MS_MAX : ms;
 	int64_t days = floor_div(ms, MS_DAY), rest = ms - days * MS_DAY, y, m, d;
 
 	civil_from_days(days, &y, &m, &d);
@@ -140,7 +141,7 @@ bool clock_get_rfc3339(str s, int64_t *ms_out)
 
 	if (!digits(&s, 4, &y) || !literal(&s, '-') || !digits(&s, 2, &mon) || !literal(&s, '-') || !digits(&s, 2, &d))
 		return false;
-	if (mon < 1 || mon > 12 || d < 1 || d > days_in_month(y, mon))
+	if (y < 1 || mon < 1 || mon > 12 || d < 1 || d > days_in_month(y, mon))
 		return false;
 	int64_t ms = days_from_civil(y, mon, d) * MS_DAY;
 	if (s.len > 0) {
@@ -157,7 +158,10 @@ bool clock_get_rfc3339(str s, int64_t *ms_out)
 	}
 	if (s.len > 0)
 		return false;
-	*ms_out = ms + h * MS_HOUR + min * MS_MINUTE + sec * 1000 + frac;
+	ms += h * MS_HOUR + min * MS_MINUTE + sec * 1000 + frac;
+	if (ms < CLOCK_MS_MIN || ms > CLOCK_MS_MAX)
+		return false;           /* pushed out by its offset */
+	*ms_out = ms;
 	return true;
 }
 

@@ -232,10 +232,15 @@ static enum rc set_bool(const struct token *t, bool *out, struct err *e)
 	return RC_OK;
 }
 
-static enum rc set_time(const struct token *t, int64_t *out, struct err *e)
+static enum rc set_time(const struct field *f, const struct token *t, int64_t *out, struct err *e)
 {
-	if (!is_scalar_text(t) || (!clock_get_rfc3339(t->text, out) && !str_to_i64(t->text, out)))
+	int64_t ms;
+
+	if (!is_scalar_text(t) || (!clock_get_rfc3339(t->text, &ms) && !str_to_i64(t->text, &ms)))
 		return wrong_kind("a time like 2026-01-02T03:04:05Z", t, e);
+	if (!(f->flags & F_AS_MS) && (ms < CLOCK_MS_MIN || ms > CLOCK_MS_MAX))
+		return wrong_kind("a time between the years 1 and 9999", t, e);
+	*out = ms;
 	return RC_OK;
 }
 
@@ -343,6 +348,34 @@ static enum rc decode_pairs(const struct field *f, struct token_source *src, str
 	return RC_OK;
 }
 
+static size_t skip_digits(str s, size_t i)
+{
+	while (i < s.len && s.at[i] >= '0' && s.at[i] <= '9')
+		i++;
+	return i;
+}
+
+/* RFC 8259's number, the whole text. */
+static bool is_json_number(str s)
+{
+	size_t i = s.len > 0 && s.at[0] == '-' ? 1 : 0, from = i;
+
+	i = skip_digits(s, i);
+	if (i == from || (s.at[from] == '0' && i > from + 1))
+		return false;
+	if (i < s.len && s.at[i] == '.') {
+		from = i + 1;
+		if ((i = skip_digits(s, from)) == from)
+			return false;
+	}
+	if (i < s.len && (s.at[i] == 'e' || s.at[i] == 'E')) {
+		from = i + 1 < s.len && (s.at[i + 1] == '+' || s.at[i + 1] == '-') ? i + 2 : i + 1;
+		if ((i = skip_digits(s, from)) == from)
+			return false;
+	}
+	return i == s.len;
+}
+
 /* YAML's core schema for what a plain scalar means when no field says it. */
 static void plain_to_json(str s, struct jw *w)
 {
@@ -352,7 +385,7 @@ static void plain_to_json(str s, struct jw *w)
 		jw_null(w);
 	else if (str_eq(s, STR("true")) || str_eq(s, STR("false")))
 		jw_bool(w, s.at[0] == 't');
-	else if (num_get_f64(s.at, s.at + s.len, &v) == s.len && (s.at[0] != '0' || s.len == 1 || s.at[1] == '.'))
+	else if (is_json_number(s) && num_get_f64(s.at, s.at + s.len, &v) == s.len)
 		jw_raw(w, s);
 	else
 		jw_str(w, s);
@@ -421,7 +454,7 @@ static enum rc set_scalar(const struct field *f, const struct token *t, void *sl
 	case K_STR: case K_SECRET:
 		return set_str(f, t, slot, e);
 	case K_TIME:
-		return set_time(t, slot, e);
+		return set_time(f, t, slot, e);
 	case K_MS:
 		return set_duration(t, slot, e);
 	case K_ENUM:
