@@ -263,6 +263,7 @@ static enum rc scan_row(const struct record *r, const struct rows *rows, size_t 
 	size_t col = 0;
 	uint64_t has = 0;
 
+	memset(obj, 0, r->size);        /* a NULL column is the zero value, whatever the caller's struct held */
 	for (size_t i = 0; i < r->n_field; i++) {
 		if (!picked(&r->field[i], PICK_ALL))
 			continue;
