@@ -1,8 +1,10 @@
 /* modules.c -- the modules of cairn, each behind what it needs. A new capability is one line here. */
 #include "core/module.h"
+#include "modules/access/access.h"
 #include "modules/lake/lake.h"
 
 const struct module *const cairn_modules[] = {
+	&access_module,
 	&lake_module,
 	NULL,
 };
