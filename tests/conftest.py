@@ -31,7 +31,6 @@ class Cairn:
 
     def __init__(self, data_dir, config=None, env=None):
         self.data_dir = Path(data_dir)
-        self.data_dir.mkdir(parents=True, exist_ok=True)
         self.output = self.data_dir.with_name(self.data_dir.name + ".output")
         self.env = {**os.environ, **(env or {})}
         self.process = None
@@ -39,6 +38,7 @@ class Cairn:
         self.session = requests.Session()
         self.session.trust_env = False
         if config is not None:
+            self.data_dir.mkdir(mode=0o700)
             (self.data_dir / "cairn.yaml").write_text(config)
 
     @property

@@ -40,7 +40,7 @@ def test_unknown_path_is_a_clear_404(cairn):
 def test_bad_json_is_refused_with_its_place(cairn):
     answer = cairn.api("POST", "/keys", data='{"name": "x",, }', headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert "1:" in answer.json()["error"]["message"]
+    assert "line 1, column 14" in answer.json()["error"]["message"]
 
 
 def test_second_process_on_one_data_directory_is_refused(cairn):
