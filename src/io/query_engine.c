@@ -7,7 +7,6 @@
 #include "io/query_int.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "io/fs.h"
+#include "io/library.h"
 
 #define SESSIONS_MAX 64
 #define GRANT_MIN_MB 64
@@ -105,41 +105,12 @@ void query_engine_close(struct query_engine **slot)
 	free(g);
 }
 
-static size_t library_candidates(const struct query_engine *g, char path[][QUERY_PATH_SIZE])
-{
-	const char *dir = getenv("CAIRN_ENGINE_DIR");
-	size_t n = 0;
-
-	if (g->library != NULL) {
-		(void)snprintf(path[n++], QUERY_PATH_SIZE, "%s", g->library);
-		return n;
-	}
-	if (dir != NULL && dir[0] != '\0')
-		(void)snprintf(path[n++], QUERY_PATH_SIZE, "%s/libduckdb.so", dir);
-	char self[QUERY_PATH_SIZE / 2];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (len > 0) {
-		self[len] = '\0';
-		char *slash = strrchr(self, '/');
-		if (slash != NULL)
-			*slash = '\0';
-		(void)snprintf(path[n++], QUERY_PATH_SIZE, "%s/../lib/cairn/libduckdb.so", self);
-	}
-#ifdef CAIRN_ENGINE_DIR_BUILT
-	(void)snprintf(path[n++], QUERY_PATH_SIZE, "%s/libduckdb.so", CAIRN_ENGINE_DIR_BUILT);
-#endif
-	(void)snprintf(path[n++], QUERY_PATH_SIZE, "libduckdb.so");
-	return n;
-}
-#define CANDIDATES_MAX 4
-
 static enum rc resolve(struct query_engine *g, void *handle, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(duck_symbols); i++) {
-		void *sym = dlsym(handle, duck_symbols[i].symbol);
-		if (sym == NULL)
-			return FAIL(e, RC_UNAVAILABLE, "libduckdb.so has no %s: cairn needs DuckDB 1.4 or newer",
-				    duck_symbols[i].symbol);
+		void *sym;
+		if (library_symbol(handle, duck_symbols[i].symbol, &sym, e) != RC_OK)
+			return err_wrap(e, "libduckdb.so is older than DuckDB 1.4, which cairn needs");
 		memcpy((char *)&g->duck + duck_symbols[i].offset, &sym, sizeof(sym));
 	}
 	return RC_OK;
@@ -148,27 +119,16 @@ static enum rc resolve(struct query_engine *g, void *handle, struct err *e)
 /* Under the mutex. */
 static enum rc load(struct query_engine *g, struct err *e)
 {
-	char path[CANDIDATES_MAX][QUERY_PATH_SIZE];
-	size_t n = library_candidates(g, path);
+	void *handle;
 
 	if (g->handle != NULL)
 		return RC_OK;
-	for (size_t i = 0; i < n; i++) {
-		if (strchr(path[i], '/') != NULL && !fs_exists(path[i]))
-			continue;
-		void *handle = dlopen(path[i], RTLD_NOW | RTLD_LOCAL);
-		if (handle == NULL)
-			continue;
-		TRY(resolve(g, handle, e));
-		g->handle = handle;
-		return RC_OK;
-	}
-	const char *why = dlerror();
-	return FAIL(e, RC_UNAVAILABLE,
-		    "DuckDB is not there, so datasets, pipelines and SQL are not: %s; `make deps` fetches libduckdb.so, or name it "
-		    "with query.library or CAIRN_ENGINE_DIR",
-		    g->library != NULL && !fs_exists(g->library) ? "the configured file does not exist"
-								  : why != NULL ? why : "no file found");
+	if (library_open(g->library, "libduckdb.so", &handle, e) != RC_OK)
+		return err_wrap(e, "DuckDB is not there, so datasets, pipelines and SQL are not; `make deps` fetches libduckdb.so, or "
+				   "name it with query.library or CAIRN_ENGINE_DIR");
+	TRY(resolve(g, handle, e));
+	g->handle = handle;
+	return RC_OK;
 }
 
 static enum rc load_locked(struct query_engine *g, struct err *e)

@@ -7,13 +7,14 @@
 
 #ifdef CAIRN_HAVE_XGBOOST
 
-#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xgboost/c_api.h>
+
+#include "io/library.h"
 
 #define XGB_TABLE(X)                                                                                                        \
 	X(XGBoostVersion) X(XGBGetLastError) X(XGBRegisterLogCallback) X(XGDMatrixCreateFromMat) X(XGDMatrixFree)           \
@@ -63,25 +64,16 @@ static struct library *library(void)
 static void library_load(void)
 {
 	struct library *lib = library();
-	const char *dir = getenv("CAIRN_ENGINE_DIR");
-	char beside[4096];
-	int n = snprintf(beside, sizeof(beside), "%s/libxgboost.so", dir != NULL ? dir : "");
-	const char *const name[] = { dir != NULL && n < (int)sizeof(beside) ? beside : "libxgboost.so.0", "libxgboost.so.0",
-				     "libxgboost.so" };
-	void *handle = NULL;
+	struct err e = ERR_INIT;
+	void *handle, *sym;
 
-	for (size_t i = 0; i < ARRAY_LEN(name) && handle == NULL; i++)
-		handle = dlopen(name[i], RTLD_NOW | RTLD_LOCAL);
-	if (handle == NULL) {
-		const char *why = dlerror();
-		(void)snprintf(lib->why, sizeof(lib->why), "%s", why != NULL ? why : "not found");
+	if (library_open(NULL, "libxgboost.so.0", &handle, &e) != RC_OK && library_open(NULL, "libxgboost.so", &handle, &e) != RC_OK) {
+		(void)snprintf(lib->why, sizeof(lib->why), "%.250s", e.msg);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(xgb_symbols); i++) {
-		void *sym = dlsym(handle, xgb_symbols[i].symbol);
-		if (sym == NULL) {
-			(void)snprintf(lib->why, sizeof(lib->why), "it has no %s: cairn needs XGBoost 1.6 or newer",
-				       xgb_symbols[i].symbol);
+		if (library_symbol(handle, xgb_symbols[i].symbol, &sym, &e) != RC_OK) {
+			(void)snprintf(lib->why, sizeof(lib->why), "%.150s, and cairn needs XGBoost 1.6 or newer", e.msg);
 			return;
 		}
 		memcpy((char *)&lib->xgb + xgb_symbols[i].offset, &sym, sizeof(sym));
@@ -398,7 +390,7 @@ static bool metric_of(str text, str set, char *metric, size_t cap, double *out)
 
 static enum rc round_report(struct fit *f, const struct xgb_train *t, int round, bool *go_on, struct err *e)
 {
-	static const char *set[] = { "train", "valid" };
+	const char *set[] = { "train", "valid" };
 	const char *text;
 	char metric[64];
 	double train, valid = NAN;
