@@ -1,5 +1,8 @@
 /* serve.h -- model runtimes behind one interface, and the models that are loaded.
  *
+ * What a model takes and gives is told by served_io. An XGBoost model, and an ONNX model converted from one, has one input
+ * "input" FP32[-1, features] in the order of the spec's inputs, NaN where a value is missing, and one output FP32[-1, 1] (or
+ * a column for each class) under the spec's output name. Other ONNX models tell their own.
  * A loaded model is immutable and reference counted: replacing one swaps a pointer, and requests that hold the
  * old one end on it. Inference runs on the caller's (worker) thread.
  */
@@ -35,7 +38,8 @@ void serve_ref(struct served_model *m);
 void serve_release(struct served_model **slot);
 const struct model_version *served_version(const struct served_model *m);
 const struct model_spec *served_spec(const struct served_model *m);      /* NULL when the model has none */
-str served_runtime(const struct served_model *m);
+str served_runtime(const struct served_model *m);        /* "xgboost", "onnx" */
+str served_platform(const struct served_model *m);       /* as the Open Inference Protocol calls it */
 void served_io(const struct served_model *m, const struct tensor_spec **in, size_t *n_in, const struct tensor_spec **out, size_t *n_out);
 /* Inputs by name; outputs in the arena. RC_INVALID names the tensor, what was given and what is expected. */
 enum rc served_infer(struct served_model *m, const struct tensor *in, size_t n_in, struct arena *a, struct tensor *out,
