@@ -1,0 +1,281 @@
+/* forest.c -- XGBoost's JSON model format (1.6 to 2.x), through record tables, into trees that are known to be sound. */
+#include "modules/serve/forest.h"
+
+#include <math.h>
+
+#include "base/id.h"
+#include "base/record.h"
+
+#define NODES_MAX 50e6          /* numbers in one list: far above what trains on one machine */
+#define TREES_MAX 1e6
+#define FEATURES_MAX 1000000
+
+/* --- as it is written -------------------------------------------------------------------------- */
+
+struct tree_text {
+	struct list left_children, right_children, split_indices, split_conditions, default_left, split_type;
+};
+static const struct field tree_text_fields[] = {
+	FIELD(tree_text, left_children, K_I64S, F_REQUIRED, "Left child by node, -1 in leaves", .max = NODES_MAX),
+	FIELD(tree_text, right_children, K_I64S, F_REQUIRED, "Right child by node, -1 in leaves", .max = NODES_MAX),
+	FIELD(tree_text, split_indices, K_I64S, F_REQUIRED, "Feature by node", .max = NODES_MAX),
+	FIELD(tree_text, split_conditions, K_F64S, F_REQUIRED, "Threshold by node, the output in leaves", .max = NODES_MAX),
+	FIELD(tree_text, default_left, K_I64S, F_REQUIRED, "1 where a missing value goes left", .max = NODES_MAX),
+	FIELD(tree_text, split_type, K_I64S, 0, "1 where the split is by category", .max = NODES_MAX),
+};
+static const struct record tree_text_record = RECORD(tree_text, tree_text_fields, "One tree", .open = true);
+
+struct trees_text { struct list trees, tree_info; };
+static const struct field trees_text_fields[] = {
+	FIELD(trees_text, trees, K_RECORDS, F_REQUIRED, "The trees", .sub = &tree_text_record, .max = TREES_MAX),
+	FIELD(trees_text, tree_info, K_I64S, F_REQUIRED, "Output group by tree", .max = TREES_MAX),
+};
+static const struct record trees_text_record = RECORD(trees_text, trees_text_fields, "A booster of trees", .open = true);
+
+struct booster_text { str name; struct trees_text model; };
+static const struct field booster_text_fields[] = {
+	FIELD(booster_text, name, K_STR, F_REQUIRED, "gbtree, dart or gblinear"),
+	FIELD(booster_text, model, K_RECORD, 0, "Of gbtree", .sub = &trees_text_record),
+};
+static const struct record booster_text_record = RECORD(booster_text, booster_text_fields, "A booster", .open = true);
+
+struct param_text { str base_score; int64_t num_class, num_feature, num_target; };
+static const struct field param_text_fields[] = {
+	FIELD(param_text, base_score, K_STR, F_REQUIRED, "What the prediction is without trees"),
+	FIELD(param_text, num_class, K_I64, 0, "0 for anything but classes", .min = 0, .max = 100000),
+	FIELD(param_text, num_feature, K_I64, F_REQUIRED, "Columns of the matrix", .min = 1, .max = FEATURES_MAX),
+	FIELD(param_text, num_target, K_I64, 0, "Outputs", .min = 0, .max = 100000, .def = "1"),
+};
+static const struct record param_text_record = RECORD(param_text, param_text_fields, "The learner's parameters", .open = true);
+
+struct objective_text { str name; };
+static const struct field objective_text_fields[] = { FIELD(objective_text, name, K_STR, F_REQUIRED, "The objective") };
+static const struct record objective_text_record = RECORD(objective_text, objective_text_fields, "An objective", .open = true);
+
+struct learner_text { struct booster_text gradient_booster; struct param_text learner_model_param; struct objective_text objective; };
+static const struct field learner_text_fields[] = {
+	FIELD(learner_text, gradient_booster, K_RECORD, F_REQUIRED, "The trees", .sub = &booster_text_record),
+	FIELD(learner_text, learner_model_param, K_RECORD, F_REQUIRED, "Its parameters", .sub = &param_text_record),
+	FIELD(learner_text, objective, K_RECORD, F_REQUIRED, "What it was trained for", .sub = &objective_text_record),
+};
+static const struct record learner_text_record = RECORD(learner_text, learner_text_fields, "A learner", .open = true);
+
+struct model_text { struct learner_text learner; };
+static const struct field model_text_fields[] = {
+	FIELD(model_text, learner, K_RECORD, F_REQUIRED, "The learner", .sub = &learner_text_record),
+};
+static const struct record model_text_record = RECORD(model_text, model_text_fields, "An XGBoost model", .open = true);
+
+/* --- objectives -------------------------------------------------------------------------------- */
+
+enum base_form { BASE_AS_IS, BASE_LOGIT, BASE_LOG };
+static const struct { const char *name; enum base_form base; enum forest_link link; } objectives[] = {
+	{ "reg:squarederror", BASE_AS_IS, LINK_NONE },      { "reg:linear", BASE_AS_IS, LINK_NONE },
+	{ "reg:squaredlogerror", BASE_AS_IS, LINK_NONE },   { "reg:pseudohubererror", BASE_AS_IS, LINK_NONE },
+	{ "reg:absoluteerror", BASE_AS_IS, LINK_NONE },     { "reg:quantileerror", BASE_AS_IS, LINK_NONE },
+	{ "rank:pairwise", BASE_AS_IS, LINK_NONE },         { "rank:ndcg", BASE_AS_IS, LINK_NONE },
+	{ "rank:map", BASE_AS_IS, LINK_NONE },              { "binary:logitraw", BASE_AS_IS, LINK_NONE },
+	{ "reg:logistic", BASE_LOGIT, LINK_SIGMOID },       { "binary:logistic", BASE_LOGIT, LINK_SIGMOID },
+	{ "count:poisson", BASE_LOG, LINK_EXP },            { "reg:gamma", BASE_LOG, LINK_EXP },
+	{ "reg:tweedie", BASE_LOG, LINK_EXP },              { "survival:cox", BASE_LOG, LINK_EXP },
+	{ "multi:softprob", BASE_AS_IS, LINK_SOFTMAX },
+};
+
+static float base_margin(enum base_form form, float score)
+{
+	switch (form) {
+	case BASE_AS_IS: return score;
+	case BASE_LOGIT: return -logf(1.0f / score - 1.0f);
+	case BASE_LOG: return logf(score);
+	}
+	UNREACHABLE("base form");
+}
+
+static enum rc objective_read(const struct learner_text *l, struct forest *f, struct err *e)
+{
+	const struct param_text *p = &l->learner_model_param;
+	str text = p->base_score, name = l->objective.name;
+	double score;
+
+	if (str_starts(text, STR("[")) && str_ends(text, STR("]")))   /* from XGBoost 3 on */
+		text = str_n(text.at + 1, text.len - 2);
+	if (!str_to_f64(text, &score) || !isfinite(score))
+		return FAIL(e, RC_INVALID, "base_score is '" STR_FMT "', which is no number", STR_ARG(p->base_score));
+	if (p->num_target > 1 && p->num_class > 1)
+		return FAIL(e, RC_INVALID, "a model with several targets of several classes cannot be converted");
+	f->objective = name;
+	f->n_feature = (size_t)p->num_feature;
+	f->n_group = (size_t)(p->num_class > 1 ? p->num_class : p->num_target > 1 ? p->num_target : 1);
+	for (size_t i = 0; i < ARRAY_LEN(objectives); i++) {
+		if (!str_eq(name, str_of(objectives[i].name)))
+			continue;
+		f->link = objectives[i].link;
+		f->base = base_margin(objectives[i].base, (float)score);
+		if (!isfinite(f->base))
+			return FAIL(e, RC_INVALID, "base_score %g is outside what " STR_FMT " allows", score, STR_ARG(name));
+		return RC_OK;
+	}
+	return FAIL(e, RC_INVALID, "objective '" STR_FMT "' cannot be converted: its predictions are not known to be a sum with a link",
+		    STR_ARG(str_head(name, 60)));
+}
+
+/* --- trees ------------------------------------------------------------------------------------- */
+
+static enum rc lengths_agree(const struct tree_text *t, size_t n, struct err *e)
+{
+	const struct { const char *name; size_t n; } list[] = {
+		{ "right_children", t->right_children.n }, { "split_indices", t->split_indices.n },
+		{ "split_conditions", t->split_conditions.n }, { "default_left", t->default_left.n },
+	};
+
+	if (n == 0 || n > INT32_MAX)
+		return FAIL(e, RC_INVALID, "it has %zu nodes", n);
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		if (list[i].n != n)
+			return FAIL(e, RC_INVALID, "%s has %zu entries for %zu nodes", list[i].name, list[i].n, n);
+	for (size_t i = 0; i < t->split_type.n; i++)
+		if (*LIST_AT(t->split_type, int64_t, i) != 0)
+			return FAIL(e, RC_INVALID, "node %zu splits by category, which cannot be converted", i);
+	return RC_OK;
+}
+
+static enum rc node_read(const struct tree_text *t, size_t i, size_t n_feature, int32_t *left, int32_t *right, int32_t *feature,
+			 struct err *e)
+{
+	int64_t l = *LIST_AT(t->left_children, int64_t, i), r = *LIST_AT(t->right_children, int64_t, i);
+	int64_t n = (int64_t)t->left_children.n, at = *LIST_AT(t->split_indices, int64_t, i);
+
+	*left = *right = -1;
+	*feature = 0;
+	if (isnan(*LIST_AT(t->split_conditions, double, i)))
+		return FAIL(e, RC_INVALID, "node %zu has no number for its threshold or output", i);
+	if (l == -1 && r == -1)
+		return RC_OK;
+	if (l < 1 || l >= n || r < 1 || r >= n)
+		return FAIL(e, RC_INVALID, "node %zu has children %lld and %lld of %lld nodes", i, (long long)l, (long long)r, (long long)n);
+	if (at < 0 || (uint64_t)at >= n_feature)
+		return FAIL(e, RC_INVALID, "node %zu splits by feature %lld of %zu", i, (long long)at, n_feature);
+	*left = (int32_t)l;
+	*right = (int32_t)r;
+	*feature = (int32_t)at;
+	return RC_OK;
+}
+
+/* No node is reached twice from the root: then a walk ends. Nodes that pruning left behind are not reached at all. */
+static enum rc is_tree(const struct tree *t, struct err *e)
+{
+	struct arena a;
+	enum rc rc = RC_OK;
+
+	arena_init(&a);
+	bool *seen = ARENA_ARRAY(&a, bool, t->n);
+	int32_t *todo = ARENA_ARRAY(&a, int32_t, t->n);
+	size_t n_todo = 1;
+	seen[0] = true;
+	while (n_todo > 0 && rc == RC_OK) {
+		int32_t at = todo[--n_todo];
+		const int32_t child[] = { t->left[at], t->right[at] };
+		for (size_t i = 0; i < ARRAY_LEN(child) && child[0] >= 0 && rc == RC_OK; i++) {
+			if (seen[child[i]])
+				rc = FAIL(e, RC_INVALID, "node %d is reached twice", (int)child[i]);
+			else
+				todo[n_todo++] = child[i];   /* each node at most once, so there is room */
+			seen[child[i]] = true;
+		}
+	}
+	arena_deinit(&a);
+	return rc;
+}
+
+static enum rc tree_read(const struct tree_text *text, size_t n_feature, struct arena *a, struct tree *out, struct err *e)
+{
+	size_t n = text->left_children.n;
+
+	TRY(lengths_agree(text, n, e));
+	int32_t *left = ARENA_ARRAY(a, int32_t, n), *right = ARENA_ARRAY(a, int32_t, n), *feature = ARENA_ARRAY(a, int32_t, n);
+	float *value = ARENA_ARRAY(a, float, n);
+	bool *missing_left = ARENA_ARRAY(a, bool, n);
+	for (size_t i = 0; i < n; i++) {
+		TRY(node_read(text, i, n_feature, &left[i], &right[i], &feature[i], e));
+		value[i] = (float)*LIST_AT(text->split_conditions, double, i);
+		missing_left[i] = *LIST_AT(text->default_left, int64_t, i) != 0;
+	}
+	*out = (struct tree){ .n = n, .left = left, .right = right, .feature = feature, .value = value, .missing_left = missing_left };
+	return is_tree(out, e);
+}
+
+static enum rc trees_read(const struct trees_text *text, struct arena *a, struct forest *f, struct err *e)
+{
+	size_t n = text->trees.n;
+
+	if (text->tree_info.n != n)
+		return FAIL(e, RC_INVALID, "tree_info has %zu entries for %zu trees", text->tree_info.n, n);
+	struct tree *tree = ARENA_ARRAY(a, struct tree, n > 0 ? n : 1);
+	for (size_t i = 0; i < n; i++) {
+		int64_t group = *LIST_AT(text->tree_info, int64_t, i);
+		if (tree_read(LIST_AT(text->trees, struct tree_text, i), f->n_feature, a, &tree[i], e) != RC_OK)
+			return err_wrap(e, "tree %zu", i);
+		if (group < 0 || (uint64_t)group >= f->n_group)
+			return FAIL(e, RC_INVALID, "tree %zu adds to output %lld of %zu", i, (long long)group, f->n_group);
+		tree[i].group = (size_t)group;
+		f->n_node += tree[i].n;
+	}
+	f->tree = tree;
+	f->n_tree = n;
+	return RC_OK;
+}
+
+enum rc forest_read(str json, struct arena *a, struct forest *out, struct err *e)
+{
+	struct forest f = { 0 };
+	struct model_text m;
+	struct arena text;
+
+	arena_init(&text);
+	enum rc rc = record_from_json(&model_text_record, json, &text, 0, &m, e);
+	if (rc == RC_OK && !str_eq(m.learner.gradient_booster.name, STR("gbtree")))
+		rc = FAIL(e, RC_INVALID, "the booster is '" STR_FMT "'; only gbtree can be converted",
+			  STR_ARG(str_head(m.learner.gradient_booster.name, 40)));
+	if (rc == RC_OK)
+		rc = objective_read(&m.learner, &f, e);
+	if (rc == RC_OK)
+		rc = trees_read(&m.learner.gradient_booster.model, a, &f, e);
+	if (rc == RC_OK) {
+		f.objective = arena_dup(a, f.objective);
+		*out = f;
+	}
+	arena_deinit(&text);
+	return rc;
+}
+
+/* --- rows that try it -------------------------------------------------------------------------- */
+
+struct edges { float *value; size_t n, cap; };
+
+float *forest_rows(const struct forest *f, size_t n, uint64_t seed, struct arena *a)
+{
+	struct rng r;
+	struct edges *edges = ARENA_ARRAY(a, struct edges, f->n_feature);
+
+	for (size_t i = 0; i < f->n_tree; i++)
+		for (size_t k = 0; k < f->tree[i].n; k++)
+			if (f->tree[i].left[k] >= 0) {
+				struct edges *at = &edges[f->tree[i].feature[k]];
+				at->value = vec_grow_(a, at->value, at->n, &at->cap, sizeof(*at->value));
+				at->value[at->n++] = f->tree[i].value[k];
+			}
+	rng_seed(&r, seed);
+	float *x = arena_alloc_n(a, n * f->n_feature, sizeof(*x));
+	for (size_t i = 0; i < n * f->n_feature; i++) {
+		const struct edges *at = &edges[i % f->n_feature];
+		float edge = at->n > 0 ? at->value[rng_next(&r) % at->n] : (float)rng_unit(&r);
+		switch (rng_next(&r) % 8) {
+		case 0: x[i] = edge; break;
+		case 1: x[i] = nextafterf(edge, -INFINITY); break;
+		case 2: x[i] = nextafterf(edge, INFINITY); break;
+		case 3: x[i] = NAN; break;
+		default: x[i] = edge + (float)(rng_unit(&r) - 0.5) * (fabsf(edge) + 1); break;
+		}
+	}
+	return x;
+}
