@@ -38,6 +38,21 @@ static const struct { const char *prefix; enum rc rc; } duck_errors[] = {
 	{ "TransactionContext Error", RC_INTERNAL },
 };
 
+/* "LINE 3: SELECT …": the number, unless it is the first line, which goes without saying. */
+static str excerpt_line(str excerpt)
+{
+	ptrdiff_t at = str_find(excerpt, STR("LINE "));
+	size_t n = 0;
+
+	if (at < 0)
+		return STR("");
+	str s = str_skip(excerpt, (size_t)at + 5);
+	while (n < s.len && n < 6 && s.at[n] >= '0' && s.at[n] <= '9')
+		n++;
+	str line = str_head(s, n);
+	return str_eq(line, STR("1")) ? STR("") : line;
+}
+
 enum rc query__fail(struct err *e, const char *message)
 {
 	str m = str_trim(str_of(message != NULL ? message : "unknown error"));
@@ -51,8 +66,9 @@ enum rc query__fail(struct err *e, const char *message)
 	}
 	if (str_find(m, STR("No space left")) >= 0 || str_find(m, STR("max_temp_directory_size")) >= 0)
 		rc = RC_NO_SPACE;
-	/* The excerpt with its caret behind a blank line does not survive being put on one line. */
+	/* The excerpt with its caret behind a blank line does not survive being put on one line; its line number does. */
 	ptrdiff_t excerpt = str_find(m, STR("\n\n"));
+	str line = excerpt > 0 ? excerpt_line(str_skip(m, (size_t)excerpt)) : STR("");
 	if (excerpt > 0)
 		m = str_head(m, (size_t)excerpt);
 	for (size_t i = 0; i < m.len && n < sizeof(flat) - 1; i++)
@@ -60,6 +76,8 @@ enum rc query__fail(struct err *e, const char *message)
 	while (n > 0 && ((unsigned char)flat[n - 1] & 0xc0) == 0x80 && n == sizeof(flat) - 1)
 		n--;                    /* do not end inside a character */
 	flat[n] = '\0';
+	if (line.len > 0)
+		return FAIL(e, rc, "%s (line " STR_FMT ")", flat, STR_ARG(line));
 	return FAIL(e, rc, "%s", flat);
 }
 

@@ -301,6 +301,16 @@ static void append_every_type(void **state)
 	assert_true(r.col[0].null[1] && r.col[1].null[1] && r.col[2].null[1]);
 }
 
+static void errors_tell_the_line(void **state)
+{
+	struct fixture *f = fixture(state);
+
+	assert_int_equal(run_rc(f, "SELECT 1,\n  nope\nFROM range(1)"), RC_INVALID);
+	assert_non_null(strstr(f->e.msg, "(line 2)"));
+	assert_int_equal(run_rc(f, "SELECT nope FROM range(1)"), RC_INVALID);
+	assert_null(strstr(f->e.msg, "(line"));
+}
+
 static void append_nothing(void **state)
 {
 	struct fixture *f = fixture(state);
@@ -558,7 +568,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(types_are_read), T(wide_types_are_cast), T(order_survives_the_cast), T(nulls_over_many_chunks),
 		T(too_many_rows), T(several_statements), T(errors_say_what), T(describe_names_and_types), T(quoting),
-		T(parquet_there_and_back), T(append_rows), T(append_every_type), T(append_nothing), T(scratch_is_removed), T(sandbox_runs_selects),
+		T(parquet_there_and_back), T(append_rows), T(append_every_type), T(append_nothing), T(errors_tell_the_line), T(scratch_is_removed), T(sandbox_runs_selects),
 		T(sandbox_refuses), T(sandbox_guards_every_door), T(sandbox_spills), T(time_limit), T(interrupt),
 		T(sessions_side_by_side), T(session_limit), T(missing_library),
 	};
