@@ -1,11 +1,11 @@
 /* lake.c -- the lake as a module: its tables of routes and tasks, and its life. */
-#include "modules/lake/lake_int.h"
+#include "modules/lake/pipeline.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/module.h"
-#include "core/route.h"
+#include "core/task.h"
 #include "io/blob.h"
 
 /* --- tasks ---------------------------------------------------------------------------------------------------- */
@@ -56,9 +56,36 @@ static enum rc ingest_run(void *module, struct task *t, const void *in, void *ou
 	return lake__ingest(module, in, task_principal(t), t, task_arena(t), out, e);
 }
 
+static str pipeline_title(const void *request, struct arena *a)
+{
+	const struct pipeline_request *r = request;
+
+	return arena_printf(a, "run pipeline " STR_FMT, STR_ARG(r->name));
+}
+
+static enum rc pipeline_admit(void *module, const struct principal *who, const void *request, struct err *e)
+{
+	const struct pipeline_request *r = request;
+	struct pipeline_row row;
+	struct pipeline p;
+	struct arena a;
+
+	(void)who;
+	arena_init(&a);
+	enum rc rc = lake__pipeline(module, &a, r->name, &row, &p, e);
+	arena_deinit(&a);
+	return rc;
+}
+
+static enum rc pipeline_task(void *module, struct task *t, const void *in, void *out, struct err *e)
+{
+	return lake__pipeline_run(module, in, task_principal(t), t, task_arena(t), out, e);
+}
+
 const struct task_def lake_tasks[] = {
 	{ "lake.ingest", "Makes an uploaded file the newest version of a dataset", &ingest_request_record, &ingest_result_record, ingest_title,
 	  ingest_admit, ingest_run },
+	{ "lake.pipeline", "Runs a pipeline", &pipeline_request_record, &pipeline_result_record, pipeline_title, pipeline_admit, pipeline_task },
 };
 _Static_assert(ARRAY_LEN(lake_tasks) == LAKE_TASKS, "lake_int.h says how many");
 
@@ -77,6 +104,23 @@ static enum rc lake_open(struct core *c, const void *config, void **self_out, st
 	return RC_OK;
 }
 
+/* One process over a SQLite file: no run that says it runs does. Over PostgreSQL the timer finds those of dead processes. */
+static enum rc lake_start(void *self, struct err *e)
+{
+	struct lake *l = self;
+
+	return db_kind(l->core->db) == DB_SQLITE ? lake__runs_settle(l, true, e) : RC_OK;
+}
+
+static enum rc settle_runs(void *self, struct err *e)
+{
+	return lake__runs_settle(self, false, e);
+}
+
+static const struct timer_def timers[] = {
+	{ .name = "lake.settle_runs", .every_ms = 15000, .leased = true, .run = settle_runs },
+};
+
 static void lake_close(void **slot)
 {
 	struct lake *l = *slot;
@@ -87,9 +131,11 @@ static void lake_close(void **slot)
 	free(l);
 }
 
-static const struct record *const stored[] = { &dataset_record, &dataset_version_record, &lake_source_record };
+static const struct record *const stored[] = { &dataset_record, &dataset_version_record, &lake_source_record, &pipeline_row_record,
+					     &pipeline_run_record };
 static const struct api apis[] = {
 	{ .name = "cairn", .prefix = API_CAIRN, .route = lake_dataset_routes, .n_route = LAKE_DATASET_ROUTES },
+	{ .name = "cairn", .prefix = API_CAIRN, .route = lake_pipeline_routes, .n_route = LAKE_PIPELINE_ROUTES },
 };
 
 const struct module lake_module = {
@@ -104,6 +150,9 @@ const struct module lake_module = {
 	.n_api = ARRAY_LEN(apis),
 	.task = lake_tasks,
 	.n_task = ARRAY_LEN(lake_tasks),
+	.timer = timers,
+	.n_timer = ARRAY_LEN(timers),
 	.open = lake_open,
+	.start = lake_start,
 	.close = lake_close,
 };

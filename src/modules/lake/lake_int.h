@@ -119,11 +119,13 @@ enum rc lake__ask(struct lake *l, str sql, int64_t limit, struct arena *a, struc
 
 /* --- the module's tables, and how long they are ----------------------------------------------------------- */
 
-#define LAKE_TASKS 1
+#define LAKE_TASKS 2
 #define LAKE_DATASET_ROUTES 9
+#define LAKE_PIPELINE_ROUTES 6
 #define LAKE_MIGRATIONS 2
 extern const struct task_def lake_tasks[LAKE_TASKS];
 extern const struct route lake_dataset_routes[LAKE_DATASET_ROUTES];
+extern const struct route lake_pipeline_routes[LAKE_PIPELINE_ROUTES];
 extern const struct migration lake_migrations[LAKE_MIGRATIONS];
 
 #endif
