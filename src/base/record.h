@@ -53,6 +53,7 @@ enum field_flags {
 	F_SKIP_EMPTY = 1u << 8, /* left out of JSON when zero, empty or absent */
 	F_PLAIN_STR  = 1u << 9, /* K_I64 encoded as a JSON string (protobuf int64) */
 	F_SHORT      = 1u << 10, /* K_RECORD(S): a bare scalar is read too, as the sub-record's first field */
+	F_NUMBERED   = 1u << 11, /* K_ENUM: its index is read too (protobuf's JSON mapping) */
 };
 
 struct record;
@@ -81,6 +82,8 @@ struct record {
 	bool open;              /* unknown keys are ignored instead of refused (foreign protocols) */
 	/* Rules over more than one field, run after decoding; may be NULL. */
 	enum rc (*validate)(const void *obj, struct err *e);
+	/* Says in a foreign protocol's words that a field is missing (t NULL) or that its scalar does not fit. May be NULL. */
+	void (*reword)(const struct field *f, const struct token *t, struct err *e);
 };
 
 /* FIELD and RECORD give defaults that the trailing designators may override: that is their point. */

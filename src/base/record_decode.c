@@ -254,8 +254,16 @@ static enum rc set_duration(const struct token *t, int64_t *out, struct err *e)
 static enum rc set_enum(const struct field *f, const struct token *t, int32_t *out, struct err *e)
 {
 	struct buf allowed = BUF_INIT(400);
+	int64_t number = -1;
 
+	if ((f->flags & F_NUMBERED) && (t->kind == TOK_NUMBER || t->kind == TOK_PLAIN) && !str_to_i64(t->text, &number))
+		number = -1;
 	for (int32_t i = 0; f->names[i] != NULL; i++) {
+		if (i == number) {
+			buf_deinit(&allowed);
+			*out = i;
+			return RC_OK;
+		}
 		if (is_scalar_text(t) && str_eq(t->text, str_of(f->names[i]))) {
 			buf_deinit(&allowed);
 			*out = i;
@@ -549,6 +557,8 @@ static enum rc unknown_key(const struct record *r, str key, struct err *e)
 static enum rc missing(const struct record *r, const struct field *f, struct err *e)
 {
 	(void)FAIL(e, RC_INVALID, "'%s' is required in %s (%s)", f->name, r->name, f->doc);
+	if (r->reword != NULL)
+		r->reword(f, NULL, e);
 	(void)err_field(e, "%s", f->name);
 	return RC_INVALID;
 }
@@ -569,6 +579,12 @@ enum rc record_finish(const struct record *r, uint64_t given, struct arena *a, u
 	if (r->validate != NULL)
 		TRY(r->validate(obj, e));
 	return RC_OK;
+}
+
+static bool is_structure(const struct field *f)
+{
+	return f->kind == K_RECORD || f->kind == K_RECORDS || f->kind == K_STRS || f->kind == K_F64S || f->kind == K_I64S ||
+	       f->kind == K_PAIRS || f->kind == K_JSON;
 }
 
 static enum rc decode_key(const struct record *r, struct token_source *src, struct token *key, unsigned flags,
@@ -601,7 +617,10 @@ static enum rc decode_key(const struct record *r, struct token_source *src, stru
 	if (null && f->kind != K_JSON)
 		return RC_OK;   /* absent */
 	*given |= UINT64_C(1) << i;
-	return decode_field(f, src, &t, flags, &here, field_slot(f, obj), e);
+	enum rc rc = decode_field(f, src, &t, flags, &here, field_slot(f, obj), e);
+	if (rc != RC_OK && r->reword != NULL && (is_scalar_text(&t) || t.kind == TOK_BOOL) && !is_structure(f))
+		r->reword(f, &t, e);
+	return rc;
 }
 
 /* The keys of an object whose TOK_OBJECT is `open`; no defaults, no rules yet. */

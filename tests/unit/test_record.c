@@ -195,6 +195,51 @@ static void yaml_that_hides_meaning_is_refused(void **state)
 	arena_deinit(&a);
 }
 
+/* --- a foreign protocol's words ------------------------------------------------------------------- */
+
+static const char *const colour_names[] = { "NONE", "RED", "BLUE", NULL };
+struct foreign { int32_t colour; double x; str name; };
+static void foreign_words(const struct field *f, const struct token *t, struct err *e)
+{
+	if (t == NULL)
+		(void)FAIL(e, RC_INVALID, "Missing %s", f->name);
+	else
+		(void)FAIL(e, RC_INVALID, "Bad " STR_FMT " for %s", STR_ARG(t->text), f->name);
+}
+static const struct field foreign_fields[] = {
+	FIELD(foreign, colour, K_ENUM, F_NUMBERED, "Colour", .names = colour_names),
+	FIELD(foreign, x, K_F64, 0, "X"),
+	FIELD(foreign, name, K_STR, F_REQUIRED, "Name"),
+};
+static const struct record foreign_record = RECORD(foreign, foreign_fields, "Foreign", .open = true, .reword = foreign_words);
+
+static void foreign_protocols_keep_their_words(void **state)
+{
+	static const struct { const char *json, *error; int colour; } rows[] = {
+		{ "{\"name\":\"a\",\"colour\":\"BLUE\"}", NULL, 2 },
+		{ "{\"name\":\"a\",\"colour\":1,\"other\":[1]}", NULL, 1 },
+		{ "{\"name\":\"a\",\"colour\":7}", "Bad 7 for colour", 0 },
+		{ "{\"name\":\"a\",\"x\":\"y\"}", "Bad y for x", 0 },
+		{ "{}", "Missing name", 0 },
+		{ "{\"name\":null}", "Missing name", 0 },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct foreign f;
+		struct arena a;
+		struct err e = ERR_INIT;
+		arena_init(&a);
+		enum rc rc = record_from_json(&foreign_record, str_of(rows[i].json), &a, 0, &f, &e);
+		assert_int_equal(rc == RC_OK, rows[i].error == NULL);
+		if (rows[i].error != NULL)
+			assert_non_null(strstr(e.msg, rows[i].error));
+		else
+			assert_int_equal(f.colour, rows[i].colour);
+		arena_deinit(&a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +247,7 @@ int main(void)
 		cmocka_unit_test(errors_name_the_place),
 		cmocka_unit_test(updates_leave_the_rest),
 		cmocka_unit_test(parts_add_up),
+		cmocka_unit_test(foreign_protocols_keep_their_words),
 		cmocka_unit_test(schema_tells_all),
 		cmocka_unit_test(yaml_that_hides_meaning_is_refused),
 	};
