@@ -271,7 +271,11 @@ static enum rc decode_body(struct parts *p, struct err *e)
 	struct http_request *q = p->call->http;
 	str type = http_header(q, "Content-Type");
 
-	if (q->body.len == 0 || (p->call->route->flags & (ROUTE_RAW_BODY | ROUTE_FILE_BODY)))
+	if (p->call->route->flags & (ROUTE_RAW_BODY | ROUTE_FILE_BODY))
+		return RC_OK;
+	if (p->call->api->json_only && (q->method == HTTP_POST || q->method == HTTP_PUT) && !str_starts(type, STR("application/json")))
+		return FAIL(e, RC_INVALID, "Bad Request. Content-Type must be one of ['application/json']");
+	if (q->body.len == 0)
 		return RC_OK;
 	if (str_starts(type, STR("application/yaml")) || str_starts(type, STR("application/x-yaml")))
 		return decode_yaml(p, q->body, e);

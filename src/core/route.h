@@ -69,6 +69,7 @@ struct api {
 	 * {"error":{"code":"not_found","message":"…","field":"…"}} */
 	void (*write_error)(const struct err *err, struct jw *w);
 	int (*error_status)(const struct err *err);     /* NULL: rc_http */
+	bool json_only;                 /* POST and PUT with a request record need Content-Type: application/json */
 };
 
 #define API_CAIRN "/api/cairn/v1"
