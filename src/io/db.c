@@ -450,6 +450,22 @@ struct migrating {
 	size_t n;
 };
 
+/* SQLite sees what stands in a comment that begins with its name; to others it stays a comment. */
+static str for_engine(const struct tx *tx, str sql, struct arena *a)
+{
+	static const char open[] = "/*sqlite:";
+	ptrdiff_t from = str_find(sql, str_of(open));
+
+	if (tx->driver->kind != DB_SQLITE || from < 0)
+		return sql;
+	str inner = str_skip(sql, (size_t)from + strlen(open));
+	ptrdiff_t len = str_find(inner, STR("*/"));
+	CHECK(len >= 0);
+	str rest = for_engine(tx, str_skip(inner, (size_t)len + 2), a);
+	return arena_printf(a, STR_FMT STR_FMT STR_FMT, STR_ARG(str_head(sql, (size_t)from)), STR_ARG(str_head(inner, (size_t)len)),
+			    STR_ARG(rest));
+}
+
 static enum rc run_script(struct tx *tx, const char *script, struct err *e)
 {
 	struct arena a;
@@ -462,7 +478,7 @@ static enum rc run_script(struct tx *tx, const char *script, struct err *e)
 		str one = at >= 0 ? str_head(rest, (size_t)at) : rest;
 		rest = at >= 0 ? str_skip(rest, (size_t)at + 2) : STR_NONE;
 		if (str_trim(one).len > 0)
-			rc = db_exec(tx, arena_cstr(&a, one), NO_VALS, NULL, e);
+			rc = db_exec(tx, arena_cstr(&a, for_engine(tx, one, &a)), NO_VALS, NULL, e);
 	}
 	arena_deinit(&a);
 	return rc;

@@ -11,7 +11,7 @@
  *
  * SQL: placeholders are `?`, in order (turned to $1 … for PostgreSQL). Portable types: TEXT, BIGINT,
  * DOUBLE PRECISION; booleans are BIGINT 0/1; times are BIGINT ms; structures are JSON in TEXT. No AUTOINCREMENT: ids are
- * made by cairn. `INSERT … ON CONFLICT (…) DO UPDATE SET x = excluded.x` and RETURNING work in both.
+ * made by cairn. LIKE heeds case in both. `INSERT … ON CONFLICT (…) DO UPDATE SET x = excluded.x` and RETURNING work in both.
  */
 #ifndef CAIRN_IO_DB_H
 #define CAIRN_IO_DB_H
@@ -75,7 +75,8 @@ enum rc db_query1(struct db *db, struct arena *a, const char *sql, const struct 
 enum rc db_exec1(struct db *db, const char *sql, const struct val *v, size_t n, int64_t *n_changed, struct err *e) MUST_USE;
 
 /* Migrations: numbered from 1 per module, each applied once, in one transaction with its record in table
- * cairn_migrations(module, number, applied_ms). SQL may hold several statements split by ";\n".
+ * cairn_migrations(module, number, applied_ms). SQL may hold several statements split by ";\n"; what stands in a comment
+ * that begins with "sqlite:" is run by SQLite only ("WITHOUT ROWID": one tree instead of a table and its index).
  * A database with a higher number than known is refused (it was written by a newer cairn). */
 struct migration { int number; const char *sql; };
 enum rc db_migrate(struct db *db, const char *module, const struct migration *m, size_t n, struct err *e) MUST_USE;

@@ -47,7 +47,7 @@ static void sqlite_disconnect(struct conn *c)
 static enum rc sqlite_connect(const char *target, bool read_only, struct conn **out, struct err *e)
 {
 	static const char setup[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-				    "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;";
+				    "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA case_sensitive_like=ON; PRAGMA journal_size_limit=67108864;";
 	struct conn *c = calloc(1, sizeof(*c));
 
 	CHECK(c != NULL);
