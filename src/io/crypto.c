@@ -61,6 +61,15 @@ str crypto_token(struct arena *a, const char *prefix)
 	return arena_printf(a, "%s%s", prefix, text);
 }
 
+str crypto_base64(struct arena *a, str raw)
+{
+	size_t cap = sodium_base64_ENCODED_LEN(raw.len, sodium_base64_VARIANT_ORIGINAL);
+	char *out = arena_alloc_raw(a, cap);
+
+	sodium_bin2base64(out, cap, (const unsigned char *)raw.at, raw.len, sodium_base64_VARIANT_ORIGINAL);
+	return str_of(out);
+}
+
 bool crypto_base64_decode(str text, struct arena *a, str *out)
 {
 	unsigned char *raw = arena_alloc_raw(a, text.len + 1);

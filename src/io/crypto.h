@@ -15,6 +15,7 @@ void sha256_end_hex(struct sha256 *s, char out[SHA256_HEX + 1]);
 void sha256_hex(str data, char out[SHA256_HEX + 1]);
 bool crypto_equal(str a, str b);                 /* time depends on the lengths only */
 str crypto_token(struct arena *a, const char *prefix);   /* "cairn_…": 256 random bits, base64url */
+str crypto_base64(struct arena *a, str raw);      /* with padding */
 bool crypto_base64_decode(str text, struct arena *a, str *out) MUST_USE;   /* false: malformed */
 
 #endif
