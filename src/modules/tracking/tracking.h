@@ -5,6 +5,7 @@
 #include "base/record.h"
 #include "core/core.h"
 #include "core/principal.h"
+#include "core/route.h"
 
 struct tracking;
 extern const struct module tracking_module;
@@ -25,8 +26,37 @@ enum run_status { RUN_RUNNING, RUN_SCHEDULED, RUN_FINISHED, RUN_FAILED, RUN_KILL
 enum rc tracking_run_end(struct tracking *t, str run_id, enum run_status status, struct err *e) MUST_USE;
 
 struct artifact { str path; str blob; uint64_t size; };
-/* All artifacts of a run below prefix ("" for all). Also for a URI "mlflow-artifacts:/…" or "runs:/…". */
+/* All artifacts of a run below prefix ("" for all); their paths are relative to the run's root. */
 enum rc tracking_artifacts(struct tracking *t, struct arena *a, str run_id, str prefix, struct list *out, struct err *e) MUST_USE;
+/* All artifacts below "mlflow-artifacts:/…", "runs:/RUN/path" or "models:/m-…" (a logged model); paths are relative to it. */
 enum rc tracking_artifacts_of_uri(struct tracking *t, struct arena *a, str uri, struct list *out, struct err *e) MUST_USE;
+/* Where the URI's files are: runs:/ and models:/m-… become the stored location, others stay. */
+enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, struct err *e) MUST_USE;
+/* The run's name; RC_NOT_FOUND when there is no such run. */
+enum rc tracking_run_name(struct tracking *t, struct arena *a, str run_id, str *out, struct err *e) MUST_USE;
+
+/* --- MLflow's wire, shared with the registry --- */
+struct mlflow_void { uint64_t has; };
+extern const struct record pair_record;         /* a tag or param: struct pair as {key, value} */
+void mlflow_write_error(const struct err *err, struct jw *w);
+int mlflow_error_status(const struct err *err);
+void mlflow_reword(const struct field *f, const struct token *t, struct err *e);
+enum rc mlflow_missing(const char *name, struct err *e);     /* says so and returns RC_INVALID */
+/* Records of MLflow's messages: unknown keys are ignored, errors are said as MLflow says them. */
+#define MLFLOW_RECORD(type, fields, text, ...)                                                                      \
+	RECORD(type, fields, text, .open = true, .reword = mlflow_reword, ##__VA_ARGS__)
+/* Names of params, metrics and tags, and what they may hold; lengths are in characters. */
+enum rc mlflow_check_name(const char *path, str name, struct err *e) MUST_USE;
+enum rc mlflow_check_length(const char *what, str text, size_t max, struct err *e) MUST_USE;
+enum rc mlflow_check_relative_name(const char *path, str name, struct err *e) MUST_USE;  /* resolves to itself as a path */
+str mlflow_truncate(str text, size_t max);
+/* A relative path below the artifact root, safe and normalized: decoded until stable, no "..", no "#". */
+enum rc mlflow_artifact_path(struct arena *a, str path, str *out, struct err *e) MUST_USE;
+str mlflow_page_token(struct arena *a, int64_t offset);
+enum rc mlflow_page_offset(struct arena *a, str token, int64_t *out, struct err *e) MUST_USE;
+enum rc mlflow_page_size(int64_t asked, int64_t max, struct err *e) MUST_USE;
+str mlflow_random_name(struct arena *a);
+/* Answers with an artifact's bytes, as an attachment. */
+enum rc mlflow_reply_artifact(struct call *c, const struct artifact *f, struct err *e) MUST_USE;
 
 #endif
