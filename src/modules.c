@@ -2,9 +2,11 @@
 #include "core/module.h"
 #include "modules/access/access.h"
 #include "modules/lake/lake.h"
+#include "modules/tracking/tracking.h"
 
 const struct module *const cairn_modules[] = {
 	&access_module,
+	&tracking_module,
 	&lake_module,
 	NULL,
 };
