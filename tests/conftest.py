@@ -21,6 +21,7 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("CAIRN_BIN", str(ROOT / "build" / "asan" / "cairn"))
 API = "/api/cairn/v1"
+ROOT_PATHS = r"/(api|ajax-api|v2|health|metrics|login|get-online-features|version)(/|$)|/$|/app\."
 REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer|SUMMARY: \w+Sanitizer|cairn: bug:")
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -118,10 +119,10 @@ class Cairn:
         return done
 
     def api(self, method, path, json=None, data=None, headers=None, token=None, params=None, timeout=60):
-        """One request; a path that starts with "/api" or "!" is taken from the root ("!/health"), others are cairn's."""
+        """One request. A path below one of ROOT_PATHS, or with a "!" before it, is taken from the root, others are cairn's."""
         if path.startswith("!"):
             path = path[1:]
-        elif not path.startswith("/api/") and not path.startswith("/ajax-api/"):
+        elif not re.match(ROOT_PATHS, path):
             path = API + path
         token = self.token if token is None else token
         headers = dict(headers or {})
