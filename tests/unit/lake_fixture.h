@@ -58,6 +58,7 @@ static inline int lake_set_up(void **state)
 	OK(f, db_open(arena_printf(&f->a, "sqlite:%s/cairn.db", f->dir), &f->core.db, &f->e));
 	OK(f, db_migrate(f->core.db, "event", event_migrations, n_event_migrations, &f->e));
 	OK(f, db_migrate(f->core.db, "task", task_migrations, n_task_migrations, &f->e));
+	OK(f, db_migrate(f->core.db, "live_check", check_migrations, n_check_migrations, &f->e));
 	OK(f, db_migrate(f->core.db, "lake", m->migration, m->n_migration, &f->e));
 	OK(f, blobs_open(blobs, &f->core.blobs, &f->e));
 	OK(f, query_engine_open(&q, &f->core.query, &f->e));

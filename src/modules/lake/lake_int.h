@@ -9,6 +9,7 @@
 
 #include "core/core.h"
 #include "core/event.h"
+#include "core/live_check.h"
 #include "core/route.h"
 #include "core/task.h"
 #include "io/db.h"
@@ -123,9 +124,11 @@ enum rc lake__ask(struct lake *l, str sql, int64_t limit, struct arena *a, struc
 #define LAKE_DATASET_ROUTES 9
 #define LAKE_PIPELINE_ROUTES 6
 #define LAKE_MIGRATIONS 2
+#define LAKE_CHECKS 4
 extern const struct task_def lake_tasks[LAKE_TASKS];
 extern const struct route lake_dataset_routes[LAKE_DATASET_ROUTES];
 extern const struct route lake_pipeline_routes[LAKE_PIPELINE_ROUTES];
 extern const struct migration lake_migrations[LAKE_MIGRATIONS];
+extern const struct check_def lake_checks[LAKE_CHECKS];
 
 #endif
