@@ -1,36 +1,98 @@
-/* main.c -- the cairn program: `cairn up --foreground [--data DIR] [--listen ADDRESS:PORT]`. */
-#include <signal.h>
+/* main.c -- the cairn program: finds the command, runs it, and tells how it ended. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "core/core.h"
+#include "base/limits.h"
+#include "cli/answer.h"
+#include "cli/cli.h"
+#include "io/crypto.h"
+
+extern const struct family server_commands_family;
+
+const struct family *const cli_families[] = {
+	&server_commands_family,
+};
+const size_t n_cli_families = ARRAY_LEN(cli_families);
+
+static void print_text(str s)
+{
+	(void)fwrite(s.at, 1, s.len, stdout);   /* a full disk or closed pipe shows at the end */
+	if (s.len > 0 && s.at[s.len - 1] != '\n')
+		putchar('\n');
+}
+
+/* Shows what came back as the command's row says. */
+static enum rc show_answer(struct cli *c, str json, struct err *e)
+{
+	const struct command *k = c->command;
+	struct value *v;
+
+	if (c->global.json || (k->flags & CMD_RAW)) {
+		print_text(json.len > 0 ? json : STR("{}"));
+		return RC_OK;
+	}
+	if (json.len == 0)
+		json = STR("{}");
+	TRY(value_parse(json, c->arena, &v, e));
+	if (k->done != NULL)
+		print_text(answer_line(c, k->done, v));
+	else if (k->list != NULL)
+		answer_print_list(c, value_at(v, k->list), k->columns);
+	else
+		answer_print_object(c, v, k->columns);
+	return RC_OK;
+}
+
+static enum rc run(struct cli *c, const void *in, struct err *e)
+{
+	const struct command *k = c->command;
+	struct http_answer got;
+
+	if (k->run != NULL)
+		return k->run(c, in, e);
+	TRY(client_run(c, in, &got, e));
+	str answer = got.body;
+	if (k->flags & CMD_TASK)
+		TRY(task_follow(c, got.body, &answer, e));
+	return show_answer(c, answer, e);
+}
+
+static int tell(const struct cli *c, const struct err *e)
+{
+	bool named = e->field[0] == '\0' || str_find(str_of(e->msg), str_of(e->field)) >= 0;
+
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%serror:%s %s%s%s%s\n", c->tty_err ? "\033[31m" : "", c->tty_err ? "\033[0m" : "", e->msg, named ? "" : " (",
+		      named ? "" : e->field, named ? "" : ")");
+	return rc_exit(e->rc);
+}
 
 int main(int argc, char **argv)
 {
-	struct core_options o = { .data_dir = "cairn-data" };
+	struct arena arena;
+	struct cli c = { .arena = &arena, .tty_out = isatty(STDOUT_FILENO) == 1, .tty_err = isatty(STDERR_FILENO) == 1 };
 	struct err e = ERR_INIT;
-	struct core *c;
-	sigset_t set;
-	int sig;
+	str noun;
+	void *in = NULL;
+	int status = 0;
 
-	for (int i = 1; i + 1 < argc; i++) {
-		if (strcmp(argv[i], "--data") == 0)
-			o.data_dir = argv[i + 1];
-		else if (strcmp(argv[i], "--listen") == 0)
-			o.listen = argv[i + 1];
-	}
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	enum rc rc = core_open(&o, &c, &e);
-	if (rc == RC_OK) {
-		rc = core_listen(c, &e);
-		if (rc == RC_OK)
-			sigwait(&set, &sig);
-		core_close(&c);
-	}
+	arena_init(&arena);
+	crypto_init();
+	enum rc rc = args_parse(&c, argc, argv, &c.command, &noun, &in, &e);
 	if (rc != RC_OK)
-		(void)fprintf(stderr, "error: %s\n", e.msg);
-	return rc_exit(rc);
+		status = tell(&c, &e);
+	else if (c.global.help && c.command != NULL)
+		help_command(&c, c.command);
+	else if (c.global.help)
+		noun.len > 0 ? help_noun(&c, noun) : help_program(&c);
+	else if (run(&c, in, &e) != RC_OK)
+		status = tell(&c, &e);
+	if (fflush(stdout) != 0 && status == 0) {
+		(void)fprintf(stderr, "error: cannot write the output\n");
+		status = rc_exit(RC_IO);
+	}
+	http_client_close(&c.http);
+	arena_deinit(&arena);
+	return status;
 }
