@@ -426,12 +426,61 @@ void answer_print_object(struct cli *c, const struct value *v, const struct colu
 	}
 }
 
-void answer_print(struct cli *c, const struct value *v)
+/* {columns:[{name}], rows:[[…]], more} */
+static void print_rows(struct cli *c, const struct value *v)
 {
-	if (v->kind == TOK_ARRAY)
-		answer_print_list(c, v, NULL);
-	else if (v->kind == TOK_OBJECT)
-		answer_print_object(c, v, NULL);
+	const struct value *columns = value_at(v, "columns"), *rows = value_at(v, "rows");
+	struct grid g = { .n_col = 0 };
+	const char *title[LIMIT_COLUMNS];
+	bool right[LIMIT_COLUMNS];
+
+	for (const struct value *m = columns != NULL ? columns->first : NULL; m != NULL && g.n_col < LIMIT_COLUMNS; m = m->next) {
+		title[g.n_col] = arena_cstr(c->arena, value_text(value_at(m, "name"), c->arena));
+		right[g.n_col++] = true;
+	}
+	for (const struct value *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next) {
+		size_t i = 0;
+		for (const struct value *m = r->first; m != NULL && i < g.n_col; m = m->next, i++) {
+			right[i] = right[i] && (m->kind == TOK_NUMBER || m->kind == TOK_NULL);
+			*VEC_PUSH(c->arena, &g.cell) = clipped(c->arena, m->kind == TOK_STRING ? m->text : value_shown(m, SHOW_TEXT, c->arena));
+		}
+	}
+	if (g.n_col == 0 || g.cell.n % g.n_col != 0)
+		return;
+	g.title = title;
+	g.right = right;
+	grid_print(&g, c->tty_out);
+	const struct value *more = value_at(v, "more");
+	if (more != NULL && more->flag)
+		puts("… and more: raise --limit");
+}
+
+static void print_text(str s)
+{
+	(void)fwrite(s.at, 1, s.len, stdout);   /* a full disk or closed pipe shows at the end */
+	if (s.len > 0 && s.at[s.len - 1] != '\n')
+		putchar('\n');
+}
+
+enum rc answer_show(struct cli *c, str json, struct err *e)
+{
+	const struct command *k = c->command;
+	struct value *v;
+
+	if (json.len == 0)
+		json = STR("{}");
+	if (c->global.json || (k->flags & CMD_RAW)) {
+		print_text(json);
+		return RC_OK;
+	}
+	TRY(value_parse(json, c->arena, &v, e));
+	if (k->done != NULL)
+		print_text(answer_line(c, k->done, v));
+	else if (k->flags & CMD_ROWS)
+		print_rows(c, v);
+	else if (k->list != NULL)
+		answer_print_list(c, value_at(v, k->list), k->columns);
 	else
-		printf(STR_FMT "\n", STR_ARG(value_text(v, c->arena)));
+		answer_print_object(c, v, k->columns);
+	return RC_OK;
 }

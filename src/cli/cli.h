@@ -31,6 +31,7 @@ enum command_flags {
 	CMD_FILE = 1u << 1,     /* field `file` of `in` names a YAML or JSON file that is sent as it is */
 	CMD_QUERY = 1u << 2,    /* fields go into the query string whatever the method */
 	CMD_RAW = 1u << 3,      /* the answer is printed as it comes */
+	CMD_ROWS = 1u << 4,     /* the answer is rows with their columns, as of a query */
 };
 struct command {
 	const char *noun, *verb;        /* verb NULL: the noun alone is the command */

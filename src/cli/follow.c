@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "core/task.h"
@@ -12,13 +13,15 @@
 #define PLAIN_LINE_MS 2000      /* without a terminal: at most one line in so long */
 #define BAR 24
 
-/* Set by Ctrl-C. A handler can reach nothing else. */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int sig)
+/* Ctrl-C is blocked while a task is followed; how often it came since the last call. */
+static int interrupts(const sigset_t *set)
 {
-	(void)sig;
-	interrupted++;
+	const struct timespec now = { 0, 0 };
+	int n = 0;
+
+	while (sigtimedwait(set, NULL, &now) > 0)
+		n++;
+	return n;
 }
 
 static enum rc read_task(struct cli *c, str json, struct task_info *out, struct err *e)
@@ -92,21 +95,21 @@ static enum rc cancel(struct cli *c, str id, struct err *e)
 	return e->rc;
 }
 
-static enum rc follow(struct cli *c, struct task_info *t, struct err *e)
+static enum rc follow(struct cli *c, struct task_info *t, const sigset_t *set, struct err *e)
 {
 	struct ask q = { .method = "GET", .path = arena_printf(c->arena, API_CAIRN "/tasks/" STR_FMT "?wait_ms=%d", STR_ARG(t->id), WAIT_MS) };
 	struct shown shown = { .begin_ms = clock_ms() };
-	bool told = false;
 	struct http_answer got;
+	int n = 0;
 
 	while (t->state == TASK_QUEUED || t->state == TASK_RUNNING) {
 		show(c, t, &shown);
-		if (interrupted > 1)
+		int before = n;
+		n += interrupts(set);
+		if (n > 1)
 			return FAIL(e, RC_CANCELLED, "left while the task " STR_FMT " goes on", STR_ARG(t->id));
-		if (interrupted > 0 && !told) {
-			told = true;
+		if (n > before)
 			TRY(cancel(c, t->id, e));
-		}
 		TRY(client_ask(c, &q, &got, e));
 		TRY(read_task(c, got.body, t, e));
 	}
@@ -115,14 +118,15 @@ static enum rc follow(struct cli *c, struct task_info *t, struct err *e)
 
 enum rc task_follow(struct cli *c, str task_json, str *result_json, struct err *e)
 {
-	struct sigaction catch = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, before;
 	struct task_info t;
+	sigset_t set, before;
 
 	TRY(read_task(c, task_json, &t, e));
-	interrupted = 0;
-	(void)sigaction(SIGINT, &catch, &before);
-	enum rc rc = follow(c, &t, e);
-	(void)sigaction(SIGINT, &before, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &before);
+	enum rc rc = follow(c, &t, &set, e);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	TRY(rc);
 	TRY(ended(c, &t, e));
 	*result_json = t.result;

@@ -3,46 +3,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "cli/answer.h"
 #include "cli/cli.h"
 #include "io/crypto.h"
 
-extern const struct family server_commands_family;
+extern const struct family server_commands_family, data_commands_family, feature_commands_family, model_commands_family,
+	endpoint_commands_family, replay_commands_family, watch_commands_family, proof_commands_family;
 
 const struct family *const cli_families[] = {
-	&server_commands_family,
+	&server_commands_family,   &data_commands_family,   &feature_commands_family, &model_commands_family,
+	&endpoint_commands_family, &replay_commands_family, &watch_commands_family,   &proof_commands_family,
 };
 const size_t n_cli_families = ARRAY_LEN(cli_families);
-
-static void print_text(str s)
-{
-	(void)fwrite(s.at, 1, s.len, stdout);   /* a full disk or closed pipe shows at the end */
-	if (s.len > 0 && s.at[s.len - 1] != '\n')
-		putchar('\n');
-}
-
-/* Shows what came back as the command's row says. */
-static enum rc show_answer(struct cli *c, str json, struct err *e)
-{
-	const struct command *k = c->command;
-	struct value *v;
-
-	if (c->global.json || (k->flags & CMD_RAW)) {
-		print_text(json.len > 0 ? json : STR("{}"));
-		return RC_OK;
-	}
-	if (json.len == 0)
-		json = STR("{}");
-	TRY(value_parse(json, c->arena, &v, e));
-	if (k->done != NULL)
-		print_text(answer_line(c, k->done, v));
-	else if (k->list != NULL)
-		answer_print_list(c, value_at(v, k->list), k->columns);
-	else
-		answer_print_object(c, v, k->columns);
-	return RC_OK;
-}
 
 static enum rc run(struct cli *c, const void *in, struct err *e)
 {
@@ -55,7 +27,7 @@ static enum rc run(struct cli *c, const void *in, struct err *e)
 	str answer = got.body;
 	if (k->flags & CMD_TASK)
 		TRY(task_follow(c, got.body, &answer, e));
-	return show_answer(c, answer, e);
+	return answer_show(c, answer, e);
 }
 
 static int tell(const struct cli *c, const struct err *e)
