@@ -1,0 +1,54 @@
+// What more than one page says about the same thing.
+import { link } from "../route";
+import type { Alert, Endpoint, KeyValue, Run } from "../types";
+import { shortId } from "../format";
+
+export function firing(a: Alert): boolean {
+  return a.state === "firing";
+}
+
+export interface Live {
+  rps?: number;
+  p50?: number;
+  p95?: number;
+  p99?: number;
+  requests?: number;
+  errors?: number;
+}
+/** An endpoint's live figures, latencies in ms. */
+export function liveOf(e: Endpoint): Live {
+  const s = (e.stats ?? e.live ?? e) as Record<string, number | undefined>;
+  return { rps: s.rps, p50: s.p50_ms, p95: s.p95_ms, p99: s.p99_ms, requests: s.n_requests ?? s.requests, errors: s.n_errors ?? s.errors };
+}
+
+export function RunLink({ id, name }: { id: string; name?: string }) {
+  return <a href={link(["runs", id])} title={id}>{name || shortId(id)}</a>;
+}
+
+export function LineageLink({ kind, id, text = "Lineage" }: { kind: string; id: string; text?: string }) {
+  return <a class="button" href={link(["lineage"], { kind, id })}>{text}</a>;
+}
+
+export function tag(of: KeyValue[] | undefined, key: string): string | undefined {
+  return of?.find((t) => t.key === key)?.value;
+}
+
+export function metric(r: Run, key: string): number | undefined {
+  const v = r.data.metrics?.find((m) => m.key === key)?.value;
+  return v == null ? undefined : Number(v);
+}
+
+/** The page about a lineage node, if it has one. */
+export function pageOf(kind: string, id: string): string | undefined {
+  const [name = id, n] = id.split("@");
+  switch (kind) {
+    case "dataset_version": return link(["data", name], { version: n });
+    case "pipeline_run": return undefined;
+    case "feature_view": return link(["features", name]);
+    case "training_set": return link(["features"], { set: id });
+    case "run": return link(["runs", id]);
+    case "model_version": return link(["models", name]);
+    case "endpoint": return link(["endpoints", name]);
+    default: return undefined;
+  }
+}

@@ -1,0 +1,358 @@
+// What cairn answers, as its record tables describe it (/api/cairn/v1/openapi.json). Times are RFC 3339 text.
+
+export interface Status {
+  version: string;
+  instance: string;
+  data_dir: string;
+  database: string;
+  started_at: string;
+  uptime: string;
+  pid: number;
+  rss_bytes: number;
+  cpu: string;
+  threads: number;
+  tasks_running: number;
+  modules: { name: string; doc: string; routes: number; checks: number }[];
+}
+
+export type TaskState = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
+export interface Task {
+  id: string;
+  kind: string;
+  title: string;
+  state: TaskState;
+  who: string;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  progress: number;
+  message: string;
+  request?: unknown;
+  result?: unknown;
+  error_code?: string;
+}
+
+export interface AuditEntry {
+  id: string;
+  at_ms: string;
+  who: string;
+  action: string;
+  object: string;
+  detail: unknown;
+}
+
+export interface LineageNode {
+  kind: string;
+  id: string;
+  label: string;
+  at_ms: string | null;
+  detail?: Record<string, unknown>;
+}
+export interface LineageEdge {
+  from_kind: string;
+  from_id: string;
+  to_kind: string;
+  to_id: string;
+  how: string;
+}
+export interface LineageGraph {
+  nodes: LineageNode[];
+  edges: LineageEdge[];
+}
+
+export type ItemState = "proven" | "failing" | "attested" | "skipped" | "not_built";
+export interface RoadmapItem {
+  id: string;
+  title: string;
+  phase: string;
+  group: string;
+  capability: string;
+  check: string;
+  state: ItemState;
+  checked_at: string | null;
+  checks: string[];
+  evidence: string[];
+}
+
+export interface Check {
+  id: string;
+  title: string;
+  items: string;
+  outcome: "passed" | "failed" | "skipped";
+  evidence: string[];
+  checked_at: string;
+  took: string;
+}
+
+export interface Whoami {
+  id: string;
+  name: string;
+  role: string;
+  scope?: string;
+  via: string;
+}
+
+// --- lake -------------------------------------------------------------------------------------------------
+
+export interface Dataset {
+  name: string;
+  newest: number;
+  n_rows: number;
+  n_quarantined: number;
+  n_columns: number;
+  size: number;
+  origin: string;
+  created_at: string;
+  updated_at: string;
+}
+export interface VersionBrief {
+  id: string;
+  dataset: string;
+  number: number;
+  n_rows: number;
+  n_quarantined: number;
+  n_source_rows: number;
+  size: number;
+  origin: string;
+  origin_kind: string;
+  origin_id: string;
+  created_at: string;
+}
+export interface ProfileColumn {
+  name: string;
+  type: string;
+  n: number;
+  nulls: number;
+  distinct: number;
+  non_finite?: number;
+  min?: string;
+  max?: string;
+  mean?: number;
+  stddev?: number;
+  quantiles?: { q: number; value: number }[];
+  histogram?: { from: number; to: number; n: number }[];
+  top?: { value: string; n: number }[];
+}
+export interface Version extends VersionBrief {
+  columns: Column[];
+  profile: { columns: ProfileColumn[] };
+}
+export interface Column {
+  name: string;
+  type: string;
+}
+export interface TableData {
+  columns: Column[];
+  rows: unknown[][];
+  n_rows: number;
+  more: boolean;
+}
+export interface GateRule {
+  kind: string;
+  min?: number;
+  max?: number;
+  column?: string;
+  columns?: string[];
+  values?: string[];
+  max_age?: string;
+  relative_to?: string;
+  mostly?: number;
+}
+export interface PipelineDefinition {
+  name: string;
+  description?: string;
+  inputs: string[];
+  steps: { name: string; doc?: string; sql: string; gates?: GateRule[] }[];
+  outputs: { step: string; dataset?: string; doc?: string; gates?: GateRule[] }[];
+}
+export interface Pipeline {
+  name: string;
+  description: string;
+  revision: number;
+  definition?: PipelineDefinition;
+  created_at: string;
+  updated_at: string;
+}
+export interface Gate {
+  step: string;
+  on: string;
+  gate: string;
+  column: string;
+  passed: boolean;
+  value: number;
+  bound: string;
+  n_checked: number;
+  n_failing: number;
+  examples?: string[];
+}
+export interface PipelineRun {
+  id: string;
+  pipeline: string;
+  revision: number;
+  state: string;
+  started_at: string;
+  ended_at: string | null;
+  who: string;
+  task: string;
+  message: string;
+  inputs?: { dataset: string; id: string }[];
+  outputs?: { step: string; dataset: string; id: string; n_rows: number }[];
+  steps?: { name: string; n_rows: number; took: string }[];
+  gates?: Gate[];
+}
+
+// --- features ---------------------------------------------------------------------------------------------
+
+export interface FeatureView {
+  name: string;
+  entity: string;
+  keys: string[];
+  dataset: string;
+  time_column: string;
+  created_column?: string;
+  ttl: string;
+  features: { name: string; type: string; doc?: string }[];
+  created_at: string;
+  updated_at: string;
+  materialised_id?: string;
+  materialised_as_of?: string | null;
+  materialised_at?: string | null;
+  n_keys: number;
+}
+export interface OnlineAnswer {
+  features: string[];
+  rows: { key: Record<string, unknown>; values: unknown[]; statuses: string[]; event_at?: string | null }[];
+}
+export interface TrainingSet {
+  id: string;
+  name: string;
+  n_rows: number;
+  digest: string;
+  label: string;
+  time_column: string;
+  columns: string[];
+  views: string[];
+  split?: string | null;
+  created_at: string;
+}
+
+// --- MLflow's shapes ----------------------------------------------------------------------------------------
+
+export interface Experiment {
+  experiment_id: string;
+  name: string;
+  lifecycle_stage: string;
+  creation_time?: number;
+  last_update_time?: number;
+}
+export interface KeyValue {
+  key: string;
+  value: string;
+}
+export interface Metric {
+  key: string;
+  value: number | string;
+  timestamp: number;
+  step: number;
+}
+export interface Run {
+  info: {
+    run_id: string;
+    run_name: string;
+    experiment_id: string;
+    user_id?: string;
+    status: string;
+    start_time: number;
+    end_time?: number;
+    artifact_uri?: string;
+  };
+  data: { metrics?: Metric[]; params?: KeyValue[]; tags?: KeyValue[] };
+}
+export interface Artifact {
+  path: string;
+  is_dir: boolean;
+  file_size?: number;
+}
+export interface ModelVersion {
+  name: string;
+  version: string;
+  creation_timestamp: number;
+  last_updated_timestamp?: number;
+  current_stage?: string;
+  source: string;
+  run_id?: string;
+  status: string;
+  description?: string;
+  tags?: KeyValue[];
+  aliases?: string[];
+}
+export interface RegisteredModel {
+  name: string;
+  creation_timestamp: number;
+  last_updated_timestamp: number;
+  description?: string;
+  latest_versions?: ModelVersion[];
+  aliases?: { alias: string; version: string }[];
+  tags?: KeyValue[];
+}
+
+// --- serving ------------------------------------------------------------------------------------------------
+
+export interface EndpointInput {
+  name: string;
+  type?: string;
+  datatype?: string;
+}
+export interface Endpoint {
+  name: string;
+  model: string;
+  version: number;
+  revision: number;
+  runtime?: string;
+  state?: string;
+  created_at: string;
+  updated_at?: string;
+  inputs?: EndpointInput[];
+  [k: string]: unknown;
+}
+export interface Tensor {
+  name: string;
+  datatype: string;
+  shape: number[];
+  data?: unknown[];
+}
+export interface ModelMeta {
+  name: string;
+  platform?: string;
+  versions?: string[];
+  inputs: Tensor[];
+  outputs: Tensor[];
+}
+export interface InferAnswer {
+  model_name: string;
+  model_version?: string;
+  outputs: Tensor[];
+  parameters?: Record<string, unknown>;
+}
+export interface Prediction {
+  id: string;
+  endpoint: string;
+  at: string;
+  output: number;
+  [k: string]: unknown;
+}
+export interface DriftColumn {
+  column: string;
+  psi: number;
+  verdict: string;
+  n?: number;
+  [k: string]: unknown;
+}
+export interface Alert {
+  rule: string;
+  state: string;
+  value: number | null;
+  bound: number | string | null;
+  since: string | null;
+  [k: string]: unknown;
+}
