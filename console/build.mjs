@@ -21,6 +21,7 @@ await build({
   minify: true,
   format: "iife",
   target: ["es2021"],
+  tsconfigRaw: "{}",
   jsxFactory: "h",
   jsxFragment: "Fragment",
   inject: [join(here, "src", "jsx.ts")],

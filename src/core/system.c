@@ -256,7 +256,8 @@ static enum rc console_file(struct call *c, const void *in, void *out, struct er
 		http_reply_header(c->http, "X-Content-Type-Options", STR("nosniff"));
 		http_reply_header(c->http, "Referrer-Policy", STR("no-referrer"));
 		http_reply_header(c->http, "Content-Security-Policy",
-				  STR("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'"));
+				  STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+				      "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
 		http_reply(c->http, 200, files[i].type, str_n((const char *)files[i].at, *files[i].len));
 		return RC_OK;
 	}
