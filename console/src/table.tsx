@@ -76,13 +76,14 @@ export function Table<R>({ rows, cols, keyOf, order: first, marked, caption }: {
   );
 }
 
+const isTime = /TIMESTAMP|DATE/;
 const numeric = /INT|DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC/;
 
 export function cellText(v: unknown, type: string): string {
   if (v == null) return "";
   if (typeof v === "number") return numeric.test(type) && Number.isInteger(v) ? String(v) : num(v, 6);
   if (typeof v === "object") return JSON.stringify(v);
-  return String(v);
+  return isTime.test(type) ? String(v).replace("T", " ").replace(/(\.\d+)?Z$/, "") : String(v);
 }
 
 export function Rows({ of, caption }: { of: TableData; caption: string }) {

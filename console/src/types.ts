@@ -169,9 +169,10 @@ export interface Pipeline {
   name: string;
   description: string;
   revision: number;
-  definition?: PipelineDefinition;
-  created_at: string;
   updated_at: string;
+  last_run_state: string;
+  last_run_id: string;
+  last_run_at: string | null;
 }
 export interface Gate {
   step: string;
@@ -205,6 +206,7 @@ export interface PipelineRun {
 
 export interface FeatureView {
   name: string;
+  doc?: string;
   entity: string;
   keys: string[];
   dataset: string;
@@ -212,11 +214,12 @@ export interface FeatureView {
   created_column?: string;
   ttl: string;
   features: { name: string; type: string; doc?: string }[];
+  revision: number;
   created_at: string;
   updated_at: string;
   materialised_id?: string;
-  materialised_as_of?: string | null;
-  materialised_at?: string | null;
+  materialised_as_of: string | null;
+  materialised_at: string | null;
   n_keys: number;
 }
 export interface OnlineAnswer {
@@ -227,12 +230,15 @@ export interface TrainingSet {
   id: string;
   name: string;
   n_rows: number;
-  digest: string;
+  n_train: number;
+  n_valid: number;
+  n_left_out: number;
   label: string;
   time_column: string;
-  columns: string[];
+  split: string | null;
+  digest: string;
   views: string[];
-  split?: string | null;
+  sources: string[];
   created_at: string;
 }
 
@@ -337,22 +343,66 @@ export interface InferAnswer {
 export interface Prediction {
   id: string;
   endpoint: string;
+  revision: number;
+  model: string;
+  version: number;
   at: string;
+  inputs: Record<string, number | null>;
+  output_name: string;
   output: number;
-  [k: string]: unknown;
+  label: number | null;
+  latency_ms: number;
 }
 export interface DriftColumn {
+  endpoint: string;
   column: string;
+  role: "input" | "prediction";
   psi: number;
-  verdict: string;
-  n?: number;
-  [k: string]: unknown;
+  verdict: "stable" | "moderate" | "drifted" | "too_few" | "no_reference";
+  n: number;
+  n_missing: number;
+  n_reference: number;
+}
+export interface Quality {
+  endpoint: string;
+  n_predictions: number;
+  n_labels: number;
+  mae: number;
+  rmse: number;
+  bias: number;
+  label_mean: number;
+  parts: { at: string; n: number; mae: number; rmse: number; bias: number }[];
 }
 export interface Alert {
   rule: string;
-  state: string;
-  value: number | null;
-  bound: number | string | null;
+  state: "ok" | "pending" | "firing" | "resolved";
+  severity: "info" | "warning" | "critical";
+  metric: string;
+  endpoint: string;
+  column: string;
+  value: number;
+  op: string;
+  bound: number;
+  for: string;
+  n: number;
   since: string | null;
-  [k: string]: unknown;
+  evaluated_at: string | null;
+  message: string;
+  doc: string;
+}
+export interface AlertEvent {
+  id: string;
+  rule: string;
+  at: string;
+  from_state: string;
+  to_state: string;
+  value: number;
+  bound: number;
+  message: string;
+}
+export interface Series {
+  name: string;
+  labels: string;
+  at: number[];
+  value: number[];
 }

@@ -1,30 +1,50 @@
-// Rules, what each measures now, and which fire.
+// Rules, what each measures now, which fire, and how they came and went.
 import { api } from "../api";
 import { num } from "../format";
 import { useLoad } from "../hooks";
+import { link } from "../route";
 import { type Col, Table } from "../table";
-import type { Alert } from "../types";
-import { Card, Empty, Page, Show, State, Time } from "../ui";
+import type { Alert, AlertEvent } from "../types";
+import { Card, Chip, Empty, Page, Show, State, Time } from "../ui";
 import { firing } from "./shared";
 
 const cols: Col<Alert>[] = [
-  { head: "", cell: (a) => <State of={a.state} />, sort: (a) => a.state },
-  { head: "Rule", cell: (a) => <span class="strong">{a.rule}</span>, sort: (a) => a.rule },
-  { head: "Measured", right: true, cell: (a) => <span class={firing(a) ? "bad-text strong" : ""}>{num(a.value)}</span>, sort: (a) => a.value },
-  { head: "Bound", right: true, cell: (a) => num(a.bound) },
-  { head: "Since", cell: (a) => <Time at={a.since} none="–" />, sort: (a) => a.since },
+  { head: "State", cell: (a) => <State of={a.state} />, sort: (a) => (firing(a) ? 0 : 1) },
+  { head: "Rule", cell: (a) => <><span class="strong">{a.rule}</span>{a.doc && <div class="dim small-text">{a.doc}</div>}</>, sort: (a) => a.rule, wide: true },
+  { head: "Severity", cell: (a) => <Chip tone={a.severity === "critical" ? "bad" : a.severity === "warning" ? "warn" : "dim"}>{a.severity}</Chip>, sort: (a) => a.severity },
+  { head: "Watches", cell: (a) => <>{a.endpoint && <a href={link(["endpoints", a.endpoint])}>{a.endpoint}</a>} <span class="dim">{a.metric.replaceAll("_", " ")} {a.column}</span></> },
+  { head: "Measured", right: true, cell: (a) => (a.evaluated_at ? <span class={firing(a) ? "bad-text strong" : ""} title={a.message}>{num(a.value)}</span> : <span class="dim">–</span>), sort: (a) => a.value },
+  { head: "Fires at", right: true, cell: (a) => <span class="nowrap">{a.op} {num(a.bound)}</span> },
+  { head: "Since", cell: (a) => <span class="nowrap"><Time at={a.since} /></span>, sort: (a) => a.since },
+];
+
+const historyCols: Col<AlertEvent>[] = [
+  { head: "When", cell: (h) => <span class="nowrap"><Time at={h.at} /></span>, sort: (h) => h.at },
+  { head: "Rule", cell: (h) => <span class="strong">{h.rule}</span>, sort: (h) => h.rule },
+  { head: "Change", cell: (h) => <span class="nowrap"><State of={h.from_state} /> → <State of={h.to_state} /></span> },
+  { head: "Value", right: true, cell: (h) => num(h.value) },
+  { head: "Bound", right: true, cell: (h) => num(h.bound) },
+  { head: "What was seen", cell: (h) => <span class="dim">{h.message}</span>, wide: true },
 ];
 
 export function Alerts() {
   const alerts = useLoad("alerts", api.alerts, 5000);
+  const history = useLoad("alert history", () => api.alertHistory(), 10_000);
   const n = alerts.data?.filter(firing).length;
   return (
-    <Page title="Alerts" lead={n == null ? undefined : n ? `${n} firing.` : "All rules hold."}>
-      <Card flush>
+    <Page title="Alerts" lead={!alerts.data?.length ? undefined : n ? `${n} of ${alerts.data.length} rules are firing.` : "All rules hold."}>
+      <Card title="Rules" flush>
         <Show of={alerts} empty={<Empty what="There are no alert rules." command="cairn alerts apply examples/taxi/alerts.yaml" />}>
           {(list) => <Table rows={list} cols={cols} keyOf={(a) => a.rule} order={{ col: 0, down: false }} marked={firing} caption="Alert rules" />}
         </Show>
       </Card>
+      {alerts.data && alerts.data.length > 0 && (
+        <Card title="History" flush>
+          <Show of={history} empty={<Empty what="No rule has changed its state yet." />}>
+            {(list) => <Table rows={list} cols={historyCols} keyOf={(h) => h.id} order={{ col: 0, down: true }} caption="Changes of alerts" />}
+          </Show>
+        </Card>
+      )}
     </Page>
   );
 }

@@ -1,5 +1,6 @@
 // Who changed what. Entries cannot be changed here or anywhere.
 import { api } from "../api";
+import { shortId } from "../format";
 import { useLoad } from "../hooks";
 import { setQuery } from "../route";
 import { type Col, Table } from "../table";
@@ -9,14 +10,14 @@ import { Card, Empty, Json, Page, Search, Show, Time } from "../ui";
 function Detail({ of }: { of: unknown }) {
   if (of == null || (typeof of === "object" && Object.keys(of).length === 0)) return <span class="dim">–</span>;
   const text = JSON.stringify(of);
-  return text.length < 90 ? <code class="break">{text}</code> : <details><summary class="mono">{text.slice(0, 70)}…</summary><Json of={of} /></details>;
+  return text.length < 70 ? <code class="break">{text}</code> : <details><summary class="mono">{text.slice(0, 60)}…</summary><Json of={of} /></details>;
 }
 
 const cols: Col<AuditEntry>[] = [
   { head: "When", cell: (a) => <span class="nowrap"><Time at={a.at_ms} /></span>, sort: (a) => a.id },
   { head: "Who", cell: (a) => a.who, sort: (a) => a.who },
   { head: "What", cell: (a) => <span class="strong nowrap">{a.action}</span>, sort: (a) => a.action },
-  { head: "To", cell: (a) => <button type="button" class="quiet small mono" title="Only this object" onClick={() => setQuery({ object: a.object })}>{a.object}</button>, sort: (a) => a.object },
+  { head: "To", cell: (a) => <button type="button" class="quiet small mono" title={`Only ${a.object}`} onClick={() => setQuery({ object: a.object })}>{shortId(a.object, 40)}</button>, sort: (a) => a.object },
   { head: "Detail", cell: (a) => <Detail of={a.detail} />, wide: true },
 ];
 

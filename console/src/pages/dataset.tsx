@@ -49,8 +49,8 @@ const profileCols: Col<ProfileColumn>[] = [
   },
   { head: "Distinct", right: true, cell: (c) => count(c.distinct), sort: (c) => c.distinct },
   { head: "Min", right: true, cell: (c) => numberIn(c, c.min) },
-  { head: "Mean", right: true, cell: (c) => (c.mean == null ? <span class="dim">–</span> : edge(c, c.mean)) },
-  { head: "Median", right: true, cell: (c) => { const m = c.quantiles?.find((q) => q.q === 0.5); return m ? edge(c, m.value) : <span class="dim">–</span>; } },
+  { head: "Mean", right: true, cell: (c) => (c.mean == null ? <span class="dim">–</span> : <span class="nowrap">{edge(c, c.mean)}</span>) },
+  { head: "Median", right: true, cell: (c) => { const m = c.quantiles?.find((q) => q.q === 0.5); return m ? <span class="nowrap">{edge(c, m.value)}</span> : <span class="dim">–</span>; } },
   { head: "Max", right: true, cell: (c) => numberIn(c, c.max) },
 ];
 

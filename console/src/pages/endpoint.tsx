@@ -2,36 +2,34 @@
 import { useMemo } from "preact/hooks";
 import { api } from "../api";
 import { Chart, Meter } from "../chart";
-import { count, duration, num } from "../format";
+import { count, duration, num, plural } from "../format";
 import { useAction, useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { DriftColumn, Endpoint, Prediction } from "../types";
-import { Card, Empty, Facts, Failed, Page, Show, Stat, State, Time } from "../ui";
+import { Card, Chip, Empty, Facts, Failed, Page, Show, Stat, State, Time } from "../ui";
 import { latencyLines } from "./series";
 import { LineageLink, liveOf } from "./shared";
 import { TryIt } from "./try_it";
 
 const WINDOW_MS = 30 * 60_000;
 
-function toneOf(psi: number): string {
-  return psi >= 0.25 ? "bad" : psi >= 0.1 ? "warn" : "ok";
-}
+const tones: Record<string, string> = { moderate: "warn", drifted: "bad" };
 
 const driftCols: Col<DriftColumn>[] = [
-  { head: "Column", cell: (d) => <span class="strong">{d.column}</span>, sort: (d) => d.column },
-  { head: "", cell: (d) => <Meter value={d.psi} max={0.5} tone={toneOf(d.psi)} marks={[0.1, 0.25]} label={`PSI of ${d.column}`} />, wide: true },
+  { head: "Column", cell: (d) => <><span class="strong">{d.column}</span> {d.role === "prediction" && <Chip>prediction</Chip>}</>, sort: (d) => d.column },
+  { head: "", cell: (d) => <Meter value={d.psi} max={0.5} tone={tones[d.verdict] ?? "ok"} marks={[0.1, 0.25]} label={`PSI of ${d.column}: ${num(d.psi)}`} />, wide: true },
   { head: "PSI", right: true, cell: (d) => num(d.psi, 3), sort: (d) => d.psi },
   { head: "", cell: (d) => <State of={d.verdict} />, sort: (d) => d.verdict },
 ];
 
 function Drift({ endpoint }: { endpoint: string }) {
   const drift = useLoad(`drift ${endpoint}`, () => api.drift(endpoint), 10_000);
+  const n = drift.data?.[0]?.n;
   return (
-    <Card title="Drift against training" flush aside="Marks at 0.1 and 0.25">
-      <Show of={drift}>
-        {(d) => (d.columns?.length ? <Table rows={d.columns} cols={driftCols} keyOf={(c) => c.column} order={{ col: 2, down: true }} caption="Drift per column" />
-          : <Empty what="Too few predictions to judge." command={`cairn replay ${endpoint}`} />)}
+    <Card title="Drift against training" flush aside={n == null ? undefined : `${plural(n, "prediction")} in the window; marks at 0.1 and 0.25`}>
+      <Show of={drift} empty={<Empty what="Nothing to compare yet." command={`cairn replay ${endpoint}`} />}>
+        {(list) => <Table rows={list} cols={driftCols} keyOf={(c) => c.column} order={{ col: 2, down: true }} caption="Drift per column" />}
       </Show>
     </Card>
   );
@@ -40,7 +38,11 @@ function Drift({ endpoint }: { endpoint: string }) {
 const predictionCols: Col<Prediction>[] = [
   { head: "Prediction", cell: (p) => <a class="mono" href={link(["lineage"], { kind: "prediction", id: p.id })}>{p.id}</a> },
   { head: "When", cell: (p) => <span class="nowrap"><Time at={p.at} /></span>, sort: (p) => p.at },
-  { head: "Output", right: true, cell: (p) => <span class="strong">{num(p.output)}</span>, sort: (p) => p.output },
+  { head: "Version", right: true, cell: (p) => p.version },
+  { head: "Predicted", right: true, cell: (p) => <span class="strong">{num(p.output)}</span>, sort: (p) => p.output },
+  { head: "Came true", right: true, cell: (p) => (p.label == null ? <span class="dim">–</span> : num(p.label)), sort: (p) => p.label },
+  { head: "Took", right: true, cell: (p) => duration(p.latency_ms), sort: (p) => p.latency_ms },
+  { head: "Inputs", cell: (p) => <code class="dim inputs" title={JSON.stringify(p.inputs, null, 1)}>{Object.entries(p.inputs).map(([k, v]) => `${k} ${num(v)}`).join(" · ")}</code>, wide: true },
 ];
 
 function Latency({ endpoint }: { endpoint: string }) {
@@ -56,11 +58,22 @@ function Latency({ endpoint }: { endpoint: string }) {
 
 function Quality({ endpoint }: { endpoint: string }) {
   const quality = useLoad(`quality ${endpoint}`, () => api.quality(endpoint), 10_000);
+  const lines = useMemo(() => {
+    const parts = quality.data?.parts ?? [];
+    return [{ label: "MAE", points: parts.map((p): [number, number] => [Date.parse(p.at) / 1000, p.mae]) }, { label: "RMSE", points: parts.map((p): [number, number] => [Date.parse(p.at) / 1000, p.rmse]) }];
+  }, [quality.data]);
   return (
     <Card title="Quality against labels">
-      <Show of={quality}>
-        {(q) => (q.n ? <Facts of={Object.entries(q).filter(([, v]) => typeof v === "number").map(([k, v]) => [k.toUpperCase(), num(v as number)])} />
-          : <Empty what="No labels have come in for its predictions." />)}
+      <Show of={quality} empty={<Empty what="Nothing is known yet." />}>
+        {(q) => (!q?.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --labels`} /> : (
+          <>
+            <Facts of={[
+              ["MAE", <b>{num(q.mae)}</b>], ["RMSE", <b>{num(q.rmse)}</b>], ["Bias", num(q.bias)], ["Mean of labels", num(q.label_mean)],
+              ["Labelled", `${count(q.n_labels)} of ${count(q.n_predictions)}`],
+            ]} />
+            {(q.parts?.length ?? 0) > 1 && <Chart lines={lines} time fromZero height={150} label="Errors over time" />}
+          </>
+        ))}
       </Show>
     </Card>
   );

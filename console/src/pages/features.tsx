@@ -1,6 +1,6 @@
 // Feature views and the training sets made from them.
 import { api } from "../api";
-import { count, plural, shortId } from "../format";
+import { absolute, count, shortId } from "../format";
 import { useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
@@ -23,7 +23,7 @@ const setCols: Col<TrainingSet>[] = [
   { head: "Id", cell: (t) => <><code title={t.id}>{shortId(t.id, 18)}</code> <Copy text={t.id} /></> },
   { head: "Rows", right: true, cell: (t) => count(t.n_rows), sort: (t) => t.n_rows },
   { head: "Label", cell: (t) => <code>{t.label}</code> },
-  { head: "Inputs", cell: (t) => <span class="dim" title={t.columns.join(", ")}>{plural(t.columns.length, "column")}</span> },
+  { head: "Train / validate", right: true, cell: (t) => <span class="nowrap" title={t.split ? `split at ${absolute(t.split)}` : "no split"}>{count(t.n_train)} / {count(t.n_valid)}</span> },
   { head: "Views", cell: (t) => <div class="chips">{t.views.map((v) => <a key={v} href={link(["features", v])}>{v}</a>)}</div> },
   { head: "Made", cell: (t) => <Time at={t.created_at} />, sort: (t) => t.created_at },
   { head: "", cell: (t) => <LineageLink kind="training_set" id={t.id} /> },

@@ -25,12 +25,13 @@ function value(v: unknown) {
   if (typeof v === "number") return num(v, 6);
   if (v == null) return null;
   const text = typeof v === "string" ? v : JSON.stringify(v);
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return <Time at={text} />;
   return /^[0-9a-f]{40,}$/.test(text) ? <code title={text}>{shortId(text)}</code> : <span class="break">{text}</span>;
 }
 
 function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: LineageGraph }) {
   const page = pageOf(of.kind, of.id);
-  const detail = Object.entries(of.detail ?? {});
+  const detail = Object.entries(of.detail ?? {}).filter(([k, v]) => k !== "id" && v !== "" && v != null);
   const how = graph.edges.filter((e) => e.to_kind === of.kind && e.to_id === of.id);
   return (
     <Card

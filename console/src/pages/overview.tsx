@@ -41,8 +41,8 @@ function AlertLine({ of }: { of: Alert }) {
     <div class="task-line">
       <State of={of.state} />
       <span class="strong">{of.rule}</span>
-      <span class="dim">{num(of.value)} against {num(of.bound as number)}</span>
-      <span class="dim"><Time at={of.since} none="" /></span>
+      <span class="dim clip" title={of.message}>{of.endpoint} {of.metric.replaceAll("_", " ")} {num(of.value)} {of.op} {num(of.bound)}</span>
+      <span class="dim nowrap push"><Time at={of.since} none="" /></span>
     </div>
   );
 }

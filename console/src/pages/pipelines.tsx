@@ -8,32 +8,21 @@ import { type Col, Table } from "../table";
 import type { GateRule, Pipeline as PipelineRow, PipelineDefinition, PipelineRun } from "../types";
 import { Card, Chip, Empty, Facts, Page, Show, State, Time } from "../ui";
 
-interface Listed {
-  row: PipelineRow;
-  last?: PipelineRun;
-}
-
-async function listed(): Promise<Listed[]> {
-  const rows = await api.pipelines();
-  return Promise.all(rows.map(async (row) => ({ row, last: (await api.pipelineRuns(row.name))[0] })));
-}
-
-const cols: Col<Listed>[] = [
-  { head: "Pipeline", cell: ({ row }) => <a class="strong" href={link(["pipelines", row.name])}>{row.name}</a>, sort: ({ row }) => row.name },
-  { head: "What it is for", cell: ({ row }) => <span class="dim">{row.description}</span>, wide: true },
-  { head: "Revision", right: true, cell: ({ row }) => row.revision, sort: ({ row }) => row.revision },
-  { head: "Last run", cell: ({ last }) => (last ? <a href={link(["pipelines", last.pipeline, last.id])}><State of={last.state} /></a> : <span class="dim">never</span>), sort: ({ last }) => last?.state },
-  { head: "When", cell: ({ last }) => <Time at={last?.started_at} />, sort: ({ last }) => last?.started_at },
-  { head: "Took", right: true, cell: ({ last }) => (last ? between(last.started_at, last.ended_at) : "–") },
+const cols: Col<PipelineRow>[] = [
+  { head: "Pipeline", cell: (p) => <a class="strong" href={link(["pipelines", p.name])}>{p.name}</a>, sort: (p) => p.name },
+  { head: "What it is for", cell: (p) => <span class="dim">{p.description}</span>, wide: true },
+  { head: "Revision", right: true, cell: (p) => p.revision, sort: (p) => p.revision },
+  { head: "Last run", cell: (p) => (p.last_run_id ? <a href={link(["pipelines", p.name, p.last_run_id])}><State of={p.last_run_state} /></a> : <span class="dim">never</span>), sort: (p) => p.last_run_state },
+  { head: "When", cell: (p) => <Time at={p.last_run_at} />, sort: (p) => p.last_run_at },
 ];
 
 export function Pipelines() {
-  const list = useLoad("pipelines+runs", listed, 5000);
+  const list = useLoad("pipelines", api.pipelines, 5000);
   return (
     <Page title="Pipelines" lead="SQL steps from datasets to datasets. Nothing is published unless every gate holds.">
       <Card flush>
         <Show of={list} empty={<Empty what="There are no pipelines." command="cairn pipeline apply examples/taxi/pipeline.yaml" />}>
-          {(all) => <Table rows={all} cols={cols} keyOf={({ row }) => row.name} order={{ col: 0, down: false }} caption="Pipelines" />}
+          {(all) => <Table rows={all} cols={cols} keyOf={(p) => p.name} order={{ col: 0, down: false }} caption="Pipelines" />}
         </Show>
       </Card>
     </Page>
@@ -93,17 +82,17 @@ export function Pipeline({ name }: { name: string }) {
   const pipeline = useLoad(`pipeline ${name}`, () => api.pipeline(name));
   const runs = useLoad(`runs of ${name}`, () => api.pipelineRuns(name), 3000);
   return (
-    <Page title={name} crumbs={[["Pipelines", "#/pipelines"]]} lead={pipeline.data?.description}
+    <Page title={name} crumbs={[["Pipelines", "#/pipelines"]]} lead={pipeline.data?.definition.description}
       actions={<TaskButton text="Run now" primary start={() => api.runPipeline(name)} onEnd={runs.reload} />}>
       <Show of={pipeline}>
-        {(p) => (
+        {({ definition }) => (
           <>
             <Card title="Runs" flush>
               <Show of={runs} empty={<Empty what="It has never run." command={`cairn pipeline run ${name}`} />}>
                 {(list) => <Table rows={list} cols={runCols} keyOf={(r) => r.id} order={{ col: 4, down: true }} caption="Runs" />}
               </Show>
             </Card>
-            {p.definition && <Definition of={p.definition} />}
+            <Definition of={definition} />
           </>
         )}
       </Show>

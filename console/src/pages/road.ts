@@ -39,7 +39,7 @@ async function predictions(): Promise<Found> {
 
 const stages: { name: string; href: string; command: string; look: () => Promise<Found> }[] = [
   { name: "Datasets", href: link(["data"]), command: "cairn dataset ingest", look: async () => newest(await api.datasets(), (d) => `${d.name}@${d.newest}`, (d) => d.updated_at) },
-  { name: "Pipelines", href: link(["pipelines"]), command: "cairn pipeline apply", look: async () => newest(await api.pipelines(), (p) => p.name, (p) => p.updated_at ?? p.created_at) },
+  { name: "Pipelines", href: link(["pipelines"]), command: "cairn pipeline apply", look: async () => newest(await api.pipelines(), (p) => p.name, (p) => p.last_run_at ?? p.updated_at) },
   { name: "Features", href: link(["features"]), command: "cairn features apply", look: async () => newest(await api.views(), (v) => v.name, (v) => v.materialised_at ?? v.updated_at) },
   { name: "Training sets", href: link(["features"]), command: "cairn training-set create", look: async () => newest(await api.trainingSets(), (t) => t.name, (t) => t.created_at) },
   { name: "Runs", href: link(["experiments"]), command: "cairn train", look: runs },
