@@ -1,6 +1,6 @@
 // The frame: the way around on the left, the page on the right, the login in front when the server asks for one.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import { api } from "./api";
 import { duration, parseDuration } from "./format";
 import { useLoad } from "./hooks";
@@ -28,7 +28,7 @@ import { Sql } from "./pages/sql";
 import { Tasks } from "./pages/tasks";
 import { View } from "./pages/view";
 import { link, type Place, usePlace } from "./route";
-import { Empty, Page } from "./ui";
+import { Empty, Failed, Page } from "./ui";
 
 const groups: [string, [string, string][]][] = [
   ["", [["overview", "Overview"]]],
@@ -42,7 +42,8 @@ function page({ path: [area = "overview", name, part], query }: Place): Componen
     case "overview": return <Overview />;
     case "data": return name ? <Dataset key={name} name={name} query={query} /> : <Data />;
     case "sql": return <Sql />;
-    case "pipelines": return name ? part ? <PipelineRunPage key={part} pipeline={name} id={part} /> : <Pipeline key={name} name={name} /> : <Pipelines />;
+    case "pipelines": return name ? part ? <PipelineRunPage key={part} id={part} /> : <Pipeline key={name} name={name} /> : <Pipelines />;
+    case "pipeline-runs": return <PipelineRunPage key={name} id={name ?? ""} />;
     case "features": return name ? <View key={name} name={name} /> : <Features />;
     case "experiments": return <Experiments query={query} />;
     case "runs": return name ? <RunPage key={name} id={name} query={query} /> : <Experiments query={query} />;
@@ -58,7 +59,7 @@ function page({ path: [area = "overview", name, part], query }: Place): Componen
   }
 }
 
-const areaOf: Record<string, string> = { runs: "experiments", compare: "experiments" };
+const areaOf: Record<string, string> = { runs: "experiments", compare: "experiments", "pipeline-runs": "pipelines" };
 
 function Nav({ at }: { at: string }) {
   return (
@@ -76,6 +77,12 @@ function Nav({ at }: { at: string }) {
       ))}
     </nav>
   );
+}
+
+/** A page that fails says so and leaves the way around in place. */
+function Guard({ children }: { children: ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  return error ? <Failed error={new Error(`This page failed: ${(error as Error).message}`)} retry={again} /> : <>{children}</>;
 }
 
 function Foot() {
@@ -136,7 +143,7 @@ export function App() {
         <Foot />
       </aside>
       <main id="page" tabIndex={-1}>
-        <div class="page">{page(place)}</div>
+        <div class="page"><Guard key={where}>{page(place)}</Guard></div>
       </main>
     </div>
   );

@@ -76,6 +76,7 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
             label: l.label,
             stroke: style(`--line-${(i % 8) + 1}`),
             width: 1.5,
+            dash: i >= 8 ? [7, 4] : undefined,
             spanGaps: true,
             points: { show: l.points.length < 3 },
             value: (_u: uPlot, v: number | null) => value(v),
@@ -95,7 +96,9 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
     };
   }, [shape, theme, height, unit, time, fromZero, bound]);
 
-  useEffect(() => plot.current?.setData(align(lines)), [lines]);
+  useEffect(() => {
+    plot.current?.setData(align(lines));
+  }, [lines]);
   return <div class="chart" ref={box} role="img" aria-label={label} />;
 }
 

@@ -26,7 +26,7 @@ export function Table<R>({ rows, cols, keyOf, order: first, marked, caption }: {
   cols: Col<R>[];
   keyOf: (row: R) => string;
   order?: Order;
-  marked?: (row: R) => boolean;
+  marked?: (row: R) => boolean | "bad";
   caption: string;
 }) {
   const [order, set] = useState<Order | undefined>(first);
@@ -66,7 +66,7 @@ export function Table<R>({ rows, cols, keyOf, order: first, marked, caption }: {
         </thead>
         <tbody>
           {sorted.map((r) => (
-            <tr key={keyOf(r)} class={marked?.(r) ? "marked" : undefined}>
+            <tr key={keyOf(r)} class={marked?.(r) ? `marked ${marked(r)}` : undefined}>
               {cols.map((c, i) => <td key={i} class={c.right ? "right" : c.wide ? "wide" : undefined}>{c.cell(r)}</td>)}
             </tr>
           ))}

@@ -35,7 +35,7 @@ export function Alerts() {
     <Page title="Alerts" lead={!alerts.data?.length ? undefined : n ? `${n} of ${alerts.data.length} rules are firing.` : "All rules hold."}>
       <Card title="Rules" flush>
         <Show of={alerts} empty={<Empty what="There are no alert rules." command="cairn alerts apply examples/taxi/alerts.yaml" />}>
-          {(list) => <Table rows={list} cols={cols} keyOf={(a) => a.rule} order={{ col: 0, down: false }} marked={firing} caption="Alert rules" />}
+          {(list) => <Table rows={list} cols={cols} keyOf={(a) => a.rule} order={{ col: 0, down: false }} marked={(a) => firing(a) && "bad"} caption="Alert rules" />}
         </Show>
       </Card>
       {alerts.data && alerts.data.length > 0 && (

@@ -7,10 +7,14 @@ import { type Col, Table } from "../table";
 import type { AuditEntry } from "../types";
 import { Card, Empty, Json, Page, Search, Show, Time } from "../ui";
 
+/** The scalars of a detail in a line, long digests shortened. */
+function brief(of: object): string {
+  return Object.entries(of).filter(([, v]) => v !== "" && v !== null && typeof v !== "object").map(([k, v]) => `${k.replaceAll("_", " ")} ${shortId(String(v), 32)}`).join(" · ");
+}
+
 function Detail({ of }: { of: unknown }) {
-  if (of == null || (typeof of === "object" && Object.keys(of).length === 0)) return <span class="dim">–</span>;
-  const text = JSON.stringify(of);
-  return text.length < 70 ? <code class="break">{text}</code> : <details><summary class="mono">{text.slice(0, 60)}…</summary><Json of={of} /></details>;
+  if (of == null || typeof of !== "object" || Object.keys(of).length === 0) return <span class="dim">–</span>;
+  return <details><summary class="dim clip brief">{brief(of) || "…"}</summary><Json of={of} /></details>;
 }
 
 const cols: Col<AuditEntry>[] = [

@@ -10,12 +10,12 @@ import { RunLink, tag } from "./shared";
 
 const RUNS_MAX = 24;
 
-function Row({ name, values, best }: { name: string; values: (string | undefined)[]; best?: number }) {
+function Row({ name, values }: { name: string; values: (string | undefined)[] }) {
   const differ = new Set(values).size > 1;
   return (
     <tr class={differ ? "" : "same"}>
       <th scope="row">{name}</th>
-      {values.map((v, i) => <td key={i} class={`right ${i === best ? "strong" : ""}`}>{v ?? <span class="dim">–</span>}</td>)}
+      {values.map((v, i) => <td key={i} class="right">{v ?? <span class="dim">–</span>}</td>)}
     </tr>
   );
 }

@@ -18,7 +18,7 @@ export function commonKeys(runs: Run[], of: (r: Run) => { key: string }[] | unde
 
 /** Only what differs between runs tells them apart. */
 function varies(runs: Run[], key: string): boolean {
-  const seen = new Set(runs.map((r) => tag(r.data.params, key)));
+  const seen = new Set(runs.map((r) => tag(r.data.params, key)).filter((v) => v != null));
   return seen.size > 1 || runs.length === 1;
 }
 
@@ -34,7 +34,7 @@ function RunTable({ runs, picked, pick }: { runs: Run[]; picked: Set<string>; pi
       {
         head: "Run",
         cell: (r) => (
-          <span class={tag(r.data.tags, "mlflow.parentRunId") ? "child" : "strong"}><RunLink id={r.info.run_id} name={r.info.run_name} /></span>
+          <span class={`nowrap ${tag(r.data.tags, "mlflow.parentRunId") ? "child" : "strong"}`}><RunLink id={r.info.run_id} name={r.info.run_name} /></span>
         ),
         sort: (r) => r.info.run_name,
       },

@@ -47,7 +47,7 @@ function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: Li
       <Facts of={[
         ["Id", <><code class="break">{of.id}</code> <Copy text={of.id} /></>],
         ["Made", <Time at={of.at_ms} />],
-        ...how.map((e): [string, preact.ComponentChildren] => [e.how || "from", <code class="break">{kindText(e.from_kind)} {shortId(e.from_id, 24)}</code>]),
+        ...(how.length ? [["Came from", how.map((e) => <div key={e.from_id} title={e.how}>{kindText(e.from_kind)} <code>{shortId(e.from_id, 24)}</code></div>)] as [string, preact.ComponentChildren]] : []),
         ...detail.map(([k, v]): [string, preact.ComponentChildren] => [k.replaceAll("_", " "), value(v)]),
       ]} />
     </Card>

@@ -51,7 +51,7 @@ export function MetricCharts({ runs, live }: { runs: Run[]; live: boolean }) {
   const keys = useMemo(() => [...new Set(runs.flatMap((r) => r.data.metrics?.map((m) => m.key) ?? []))].sort(), [runs]);
   if (keys.length === 0) return <Card><Empty what="No metrics were logged." /></Card>;
   return (
-    <div class="grid">
+    <div class="masonry">
       {keys.slice(0, CHARTED_MAX).map((k) => <MetricChart key={k} runs={runs} metric={k} every={live ? 3000 : 0} />)}
       {keys.length > CHARTED_MAX && <Card><p class="dim">{keys.length - CHARTED_MAX} more metrics are in the table of the run.</p></Card>}
     </div>

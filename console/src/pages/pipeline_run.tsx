@@ -20,7 +20,7 @@ const gateCols: Col<Gate>[] = [
   { head: "Of", cell: (g) => <>{g.step} <span class="dim">{g.on}</span></>, sort: (g) => g.step },
   { head: "Gate", cell: (g) => g.gate.replace("_", " "), sort: (g) => g.gate },
   { head: "Column", cell: (g) => <code>{g.column}</code>, sort: (g) => g.column },
-  { head: "Measured", right: true, cell: (g) => <span class={g.passed ? "" : "bad-text strong"}>{measured(g)}</span> },
+  { head: "Measured", right: true, cell: (g) => <span class={`nowrap ${g.passed ? "" : "bad-text strong"}`}>{measured(g)}</span> },
   { head: "Has to be", cell: (g) => <span class="dim">{g.bound}</span> },
   { head: "Rows that fail", right: true, cell: (g) => (g.n_failing ? <span class="bad-text">{count(g.n_failing)} of {count(g.n_checked)}</span> : <span class="dim">0</span>), sort: (g) => g.n_failing },
 ];
@@ -57,10 +57,11 @@ function Refused({ gates }: { gates: Gate[] }) {
   );
 }
 
-export function PipelineRunPage({ pipeline, id }: { pipeline: string; id: string }) {
+export function PipelineRunPage({ id }: { id: string }) {
   const run = useLoad(`pipeline run ${id}`, () => api.pipelineRun(id), 3000);
+  const pipeline = run.data?.pipeline;
   return (
-    <Page title={id} crumbs={[["Pipelines", "#/pipelines"], [pipeline, link(["pipelines", pipeline])]]} actions={<LineageLink kind="pipeline_run" id={id} />}>
+    <Page title={id} crumbs={[["Pipelines", "#/pipelines"], ...(pipeline ? [[pipeline, link(["pipelines", pipeline])] as [string, string]] : [])]} actions={<LineageLink kind="pipeline_run" id={id} />}>
       <Show of={run}>
         {(r) => {
           const gates = r.gates ?? [];
@@ -77,12 +78,12 @@ export function PipelineRunPage({ pipeline, id }: { pipeline: string; id: string
                   ["By", r.who],
                   ["Read", <div class="chips">{r.inputs?.map((i) => <a key={i.id} href={link(["data", i.dataset], { version: i.id.split("@")[1] })}>{i.id}</a>)}</div>],
                   ["Published", r.outputs?.length ? <div class="chips">{r.outputs.map((o) => <a key={o.id} href={link(["data", o.dataset], { version: o.id.split("@")[1] })}>{o.id}</a>)}</div> : "nothing"],
-                  ["How it ended", r.message],
                 ]} />
+                {failed.length === 0 && r.state !== "succeeded" && <p class={`task-message ${r.state === "failed" ? "bad-text" : ""}`}>{r.message}</p>}
               </Card>
               <Card title="Steps">{r.steps?.length ? <Steps of={r.steps} /> : <Empty what="No step has ended yet." />}</Card>
               <Card title="Gates" flush aside={`${gates.length - failed.length} of ${gates.length} hold`}>
-                {gates.length ? <Table rows={gates} cols={gateCols} keyOf={(g) => `${g.step} ${g.on} ${g.gate} ${g.column}`} order={{ col: 0, down: false }} marked={(g) => !g.passed} caption="Gates" /> : <Empty what="No gate was measured." />}
+                {gates.length ? <Table rows={gates} cols={gateCols} keyOf={(g) => `${g.step} ${g.on} ${g.gate} ${g.column}`} order={{ col: 0, down: false }} marked={(g) => !g.passed && "bad"} caption="Gates" /> : <Empty what="No gate was measured." />}
               </Card>
             </>
           );

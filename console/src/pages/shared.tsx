@@ -43,7 +43,7 @@ export function pageOf(kind: string, id: string): string | undefined {
   const [name = id, n] = id.split("@");
   switch (kind) {
     case "dataset_version": return link(["data", name], { version: n });
-    case "pipeline_run": return undefined;
+    case "pipeline_run": return link(["pipeline-runs", id]);
     case "feature_view": return link(["features", name]);
     case "training_set": return link(["features"], { set: id });
     case "run": return link(["runs", id]);
