@@ -3,11 +3,13 @@
 #include "modules/access/access.h"
 #include "modules/lake/lake.h"
 #include "modules/tracking/tracking.h"
+#include "modules/observe/observe.h"
 
 const struct module *const cairn_modules[] = {
 	&access_module,
 	&tracking_module,
 	&lake_module,
+	&observe_module,
 	NULL,
 };
 const size_t n_cairn_modules = ARRAY_LEN(cairn_modules) - 1;
