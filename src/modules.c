@@ -2,12 +2,14 @@
 #include "core/module.h"
 #include "modules/access/access.h"
 #include "modules/lake/lake.h"
+#include "modules/registry/registry.h"
 #include "modules/tracking/tracking.h"
 #include "modules/observe/observe.h"
 
 const struct module *const cairn_modules[] = {
 	&access_module,
 	&tracking_module,
+	&registry_module,
 	&lake_module,
 	&observe_module,
 	NULL,

@@ -166,7 +166,7 @@ static enum rc where_tx(struct tx *tx, void *ctx, struct err *e)
 	return store_run_info(tx, l->a, l->run_id, &l->run, e);
 }
 
-enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, struct err *e)
+enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, str *run_id_out, struct err *e)
 {
 	struct look l = { .t = t, .a = a };
 	bool run = str_starts(uri, STR("runs:/")), model = str_starts(uri, STR("models:/m-"));
@@ -182,6 +182,9 @@ enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *
 	*(run ? &l.run_id : &l.model_id) = id;
 	TRY(db_read(t->db, where_tx, &l, e));
 	*out = artifact_join(a, run ? l.run.artifact_uri : l.model.info.artifact_uri, rest);
+	str made_by = run ? id : l.model.info.source_run_id;
+	if (run_id_out != NULL && made_by.len > 0)
+		*run_id_out = made_by;
 	return RC_OK;
 }
 
@@ -190,7 +193,7 @@ enum rc tracking_artifacts_of_uri(struct tracking *t, struct arena *a, str uri, 
 	str where, root;
 
 	OBJ_CHECK(t, TRACKING_MAGIC);
-	TRY(tracking_uri_resolve(t, a, uri, &where, e));
+	TRY(tracking_uri_resolve(t, a, uri, &where, NULL, e));
 	TRY(artifact_root_path(a, where, &root, e));
 	return tree(t, a, root, STR(""), out, e);
 }

@@ -30,8 +30,9 @@ struct artifact { str path; str blob; uint64_t size; };
 enum rc tracking_artifacts(struct tracking *t, struct arena *a, str run_id, str prefix, struct list *out, struct err *e) MUST_USE;
 /* All artifacts below "mlflow-artifacts:/…", "runs:/RUN/path" or "models:/m-…" (a logged model); paths are relative to it. */
 enum rc tracking_artifacts_of_uri(struct tracking *t, struct arena *a, str uri, struct list *out, struct err *e) MUST_USE;
-/* Where the URI's files are: runs:/ and models:/m-… become the stored location, others stay. */
-enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, struct err *e) MUST_USE;
+/* Where the URI's files are: runs:/ and models:/m-… become the stored location, others stay. *run_id_out: the run that made
+ * them, where known, else as it was. */
+enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, str *run_id_out, struct err *e) MUST_USE;
 /* The run's name; RC_NOT_FOUND when there is no such run. */
 enum rc tracking_run_name(struct tracking *t, struct arena *a, str run_id, str *out, struct err *e) MUST_USE;
 
