@@ -9,6 +9,7 @@ When a server ends, its log must hold no sanitizer report and it must have ended
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -193,6 +194,37 @@ def cairn():
         one = Cairn(Path(tmp) / "data").start()
         yield one
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL of the tests' own, as a factory of empty databases: postgres("name") gives a URL."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed (deps/install test)")
+    tools = found[-1].parent
+    # initdb refuses root; Debian's package has a user for it.
+    user = "postgres" if os.getuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="cairn-pg-") as tmp:
+        os.chmod(tmp, 0o755)
+        home = Path(tmp) / "pg"
+        home.mkdir()
+        if user:
+            shutil.chown(home, user)
+
+        def run(*command, **kwargs):
+            return subprocess.run([*map(str, command)], check=True, cwd=home, user=user, capture_output=True, **kwargs)
+
+        run(tools / "initdb", "-D", home / "data", "-A", "trust", "-U", "cairn", "-E", "UTF8", "--no-locale")
+        run(tools / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o",
+            f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off", "start")
+
+        def database(name):
+            run(tools / "createdb", "-h", home, "-U", "cairn", name)
+            return f"postgresql:///{name}?host={home}&user=cairn"
+
+        yield database
+        run(tools / "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
 
 
 @pytest.fixture(scope="session")
