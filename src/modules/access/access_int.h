@@ -96,7 +96,11 @@ void access__snapshot_free(struct access *x);
 
 /* --- authenticate.c -------------------------------------------------------------------------- */
 enum rc access__authenticate(void *self, struct http_request *q, struct principal *out, struct err *e) MUST_USE;
+/* Bearer's token, or the password of Basic, whatever the user name; false when it is neither. */
+bool access__token_of(str header, struct arena *a, str *out);
+bool access__origin_is_host(str origin, str host);
 /* The session cookie's value, or STR_NONE. */
+str access__cookie_of(str header);
 str access__session_cookie(const struct http_request *q);
 bool access__has_authorization(const struct http_request *q);
 bool access__same_origin(const struct http_request *q);

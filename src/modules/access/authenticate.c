@@ -21,8 +21,7 @@ static bool scheme_is(str header, str scheme, str *rest)
 	return true;
 }
 
-/* Bearer's token, or the password of Basic, whatever the user name. */
-static bool token_of(str header, struct arena *a, str *out)
+bool access__token_of(str header, struct arena *a, str *out)
 {
 	str rest, plain;
 
@@ -37,9 +36,9 @@ static bool token_of(str header, struct arena *a, str *out)
 	return out->len > 0;
 }
 
-str access__session_cookie(const struct http_request *q)
+str access__cookie_of(str header)
 {
-	str rest = http_header(q, "Cookie"), part;
+	str rest = header, part;
 
 	while (str_cut(&rest, ';', &part)) {
 		part = str_trim(part);
@@ -49,12 +48,17 @@ str access__session_cookie(const struct http_request *q)
 	return STR_NONE;
 }
 
+str access__session_cookie(const struct http_request *q)
+{
+	return access__cookie_of(http_header(q, "Cookie"));
+}
+
 bool access__has_authorization(const struct http_request *q)
 {
 	return http_header(q, "Authorization").len > 0;
 }
 
-static bool origin_is_host(str origin, str host)
+bool access__origin_is_host(str origin, str host)
 {
 	ptrdiff_t at = str_find(origin, STR("://"));
 
@@ -67,7 +71,7 @@ bool access__same_origin(const struct http_request *q)
 
 	if (site.len > 0)
 		return str_eq(site, STR("same-origin"));
-	return origin_is_host(origin, http_header(q, "Host"));
+	return access__origin_is_host(origin, http_header(q, "Host"));
 }
 
 static bool is_write(const struct http_request *q)
@@ -104,7 +108,7 @@ enum rc access__authenticate(void *self, struct http_request *q, struct principa
 
 	OBJ_CHECK(x, ACCESS_MAGIC);
 	if (header.len > 0) {
-		if (!token_of(header, &q->arena, &token))
+		if (!access__token_of(header, &q->arena, &token))
 			return refuse(x, REFUSED_MALFORMED, RC_UNAUTHENTICATED,
 				      "Authorization must be `Bearer TOKEN`, or Basic with the token as password", e);
 		return identify(x, q, token, false, out, e);
