@@ -38,6 +38,15 @@ static bool is_area(str s)
 	return s.len > 0;
 }
 
+static bool is_object(str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((unsigned char)s.at[i] <= ' ' || s.at[i] == 0x7f)
+			return false;
+	}
+	return s.len > 0;
+}
+
 /* "area.verb" or "area.verb:object" into its halves. */
 static enum rc scope_part(str part, str *permission, str *object, struct err *e)
 {
@@ -47,7 +56,7 @@ static enum rc scope_part(str part, str *permission, str *object, struct err *e)
 	*object = colon < 0 ? STR_NONE : str_skip(part, (size_t)colon + 1);
 	ptrdiff_t dot = str_find_char(*permission, '.');
 	if (dot > 0 && is_area(str_head(*permission, (size_t)dot)) && is_verb(str_skip(*permission, (size_t)dot + 1)) &&
-	    (colon < 0 || object->len > 0))
+	    (colon < 0 || is_object(*object)))
 		return RC_OK;
 	(void)FAIL(e, RC_INVALID, "'" STR_FMT "' is no scope: write area.verb or area.verb:object, such as endpoint.invoke:taxi-fare; "
 		   "verbs are read, write, invoke, operate and admin", STR_ARG(str_head(part, 100)));
