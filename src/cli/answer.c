@@ -225,17 +225,49 @@ static enum show show_of_name(str name)
 	return SHOW_TEXT;
 }
 
+/* "outputs.*.id": that of every element, joined. */
+static str shown_of_all(const struct value *v, str path, enum show show, struct arena *a)
+{
+	ptrdiff_t star = str_find(path, STR(".*."));
+	struct buf b = BUF_INIT(LIMIT_TEXT);
+
+	if (star < 0)
+		return value_shown(value_at(v, arena_cstr(a, path)), show, a);
+	const struct value *list = value_at(v, arena_cstr(a, str_head(path, (size_t)star)));
+	const char *rest = arena_cstr(a, str_skip(path, (size_t)star + 3));
+	for (const struct value *m = list != NULL ? list->first : NULL; m != NULL; m = m->next) {
+		buf_add(&b, b.len > 0 ? STR(", ") : STR(""));
+		buf_add(&b, value_shown(value_at(m, rest), show, a));
+	}
+	str out = buf_to_arena(&b, a);
+	buf_deinit(&b);
+	return out;
+}
+
+static bool truthy(const struct value *v)
+{
+	return v != NULL && (v->flag || v->n > 0 || (v->kind != TOK_BOOL && v->text.len > 0 && !str_eq(v->text, STR("0"))));
+}
+
 str answer_line(struct cli *c, const char *template, const struct value *v)
 {
 	str rest = str_of(template), part, path;
 	struct buf b = BUF_INIT(LIMIT_TEXT);
+	bool hidden = false;
 
 	while (str_cut(&rest, '{', &part)) {
-		buf_add(&b, part);
+		buf_add(&b, hidden ? STR("") : part);
 		if (rest.at == NULL || !str_cut(&rest, '}', &part))
 			break;
+		bool test = str_starts(part, STR("?")) || str_starts(part, STR("!"));
+		if (test)
+			hidden = truthy(value_at(v, arena_cstr(c->arena, str_skip(part, 1)))) != (part.at[0] == '?');
+		else if (str_eq(part, STR("/")))
+			hidden = false;
+		if (test || hidden || str_eq(part, STR("/")))
+			continue;
 		(void)str_cut(&part, ':', &path);
-		buf_add(&b, value_shown(value_at(v, arena_cstr(c->arena, path)), show_of_name(part), c->arena));
+		buf_add(&b, shown_of_all(v, path, show_of_name(part), c->arena));
 	}
 	str out = buf_to_arena(&b, c->arena);
 	buf_deinit(&b);

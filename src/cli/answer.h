@@ -33,9 +33,9 @@ void grid_print(const struct grid *g, bool colour);
 /* A list's elements as a table, one object as lines, by columns (ending with path NULL), or by all that there is. */
 void answer_print_list(struct cli *c, const struct value *list, const struct column *columns);
 void answer_print_object(struct cli *c, const struct value *v, const struct column *columns);
-/* "{n_rows:count} rows in {dataset}" */
 /* As the command's row says, or the JSON itself. */
 enum rc answer_show(struct cli *c, str json, struct err *e) MUST_USE;
+/* "{n_rows:count} rows in {dataset}", "{outputs.*.id}" of every element, "{?skipped}only if so{/}", "{!skipped}only if not{/}" */
 str answer_line(struct cli *c, const char *template, const struct value *v);
 
 #endif

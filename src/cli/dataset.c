@@ -123,21 +123,36 @@ static const struct column version_columns[] = {
 struct file_arg { str file; };
 static const struct field file_fields[] = { FIELD(file_arg, file, K_STR, F_KEY | F_REQUIRED, "YAML file with the definition") };
 static const struct record file_record = RECORD(file_arg, file_fields, "A definition");
+struct run_arg { str name; bool force; };
+static const struct field pipeline_run_fields[] = {
+	FIELD(run_arg, name, K_STR, F_KEY | F_REQUIRED, "Name of the pipeline"),
+	FIELD(run_arg, force, K_BOOL, 0, "Run also if definition and inputs are those of the last run"),
+};
+static const struct record pipeline_run_record = RECORD(run_arg, pipeline_run_fields, "What to run");
 static const struct field pipeline_name_fields[] = { FIELD(named, name, K_STR, F_KEY | F_REQUIRED, "Name of the pipeline") };
 static const struct record pipeline_name_record = RECORD(named, pipeline_name_fields, "Which pipeline");
 
 static const struct column pipeline_columns[] = {
-	{ "name", "name", SHOW_TEXT }, { "revision", "revision", SHOW_COUNT }, { "doc", "what it makes", SHOW_TEXT },
-	{ "updated_at", "updated", SHOW_TIME }, { .path = NULL },
+	{ "name", "name", SHOW_TEXT }, { "revision", "revision", SHOW_COUNT }, { "updated_at", "updated", SHOW_TIME },
+	{ "last_run_state", "last run", SHOW_TEXT }, { "last_run_at", "when", SHOW_TIME }, { "last_run_id", "run id", SHOW_TEXT }, { .path = NULL },
 };
+static const struct field pipeline_run_id_fields[] = { FIELD(named, name, K_STR, F_KEY | F_REQUIRED, "Id of the run", .unit = "RUN_ID") };
+static const struct record pipeline_run_id_record = RECORD(named, pipeline_run_id_fields, "Which run");
+
 static const struct column pipeline_run_columns[] = {
 	{ "id", "run", SHOW_TEXT }, { "state", "state", SHOW_TEXT }, { "started_at", "started", SHOW_TIME },
 	{ "ended_at", "ended", SHOW_TIME }, { "message", "message", SHOW_TEXT }, { .path = NULL },
 };
 
+static const struct column gate_columns[] = {
+	{ "step", "step", SHOW_TEXT }, { "gate", "gate", SHOW_TEXT }, { "column", "column", SHOW_TEXT }, { "passed", "passed", SHOW_TEXT },
+	{ "value", "measured", SHOW_NUMBER }, { "bound", "bound", SHOW_TEXT }, { "n_failing", "rows failing", SHOW_COUNT }, { .path = NULL },
+};
+
 static const struct command data_commands[] = {
 	{ .noun = "dataset", .verb = "ingest", .doc = "Makes a dataset version of a file", .in = &ingest_record, .run = ingest_run,
-	  .done = "{id}: {n_rows:count} of {n_source_rows:count} rows, {n_quarantined:count} quarantined, in {took}",
+	  .done = "{id}: {n_rows:count} of {n_source_rows:count} rows, {n_quarantined:count} quarantined, "
+		  "{?unchanged}unchanged: the same file was ingested before{/}{!unchanged}in {took}{/}",
 	  .example = "cairn dataset ingest taxis.csv --name trips --time-columns pickup,dropoff" },
 	{ .noun = "dataset", .verb = "list", .doc = "Lists the datasets", .method = "GET", .path = API_CAIRN "/datasets", .list = "datasets",
 	  .columns = dataset_columns, .example = "cairn dataset list --json" },
@@ -152,15 +167,19 @@ static const struct command data_commands[] = {
 	{ .noun = "query", .doc = "Asks SQL over the datasets", .in = &sql_record, .method = "POST", .path = API_CAIRN "/query", .flags = CMD_ROWS,
 	  .example = "cairn query \"SELECT color, count(*) FROM trips GROUP BY 1\"" },
 	{ .noun = "pipeline", .verb = "apply", .doc = "Puts a pipeline's definition in place", .in = &file_record, .method = "POST",
-	  .path = API_CAIRN "/pipelines", .done = "pipeline {name} is in place (revision {revision})", .flags = CMD_FILE,
+	  .path = API_CAIRN "/pipelines", .flags = CMD_FILE,
+	  .done = "pipeline {name} is in place (revision {revision}{!changed}, unchanged{/})",
 	  .example = "cairn pipeline apply pipeline.yaml" },
-	{ .noun = "pipeline", .verb = "run", .doc = "Runs a pipeline and its quality gates", .in = &pipeline_name_record, .method = "POST",
-	  .path = API_CAIRN "/pipelines/{name}/run", .flags = CMD_TASK, .example = "cairn pipeline run trips_clean" },
+	{ .noun = "pipeline", .verb = "run", .doc = "Runs a pipeline and its quality gates", .in = &pipeline_run_record, .method = "POST",
+	  .path = API_CAIRN "/pipelines/{name}/run", .flags = CMD_TASK,
+	  .done = "{pipeline} run {run_id}: {?skipped}{reason}{/}{!skipped}{n_gates} gates passed, published {outputs.*.id}{/}", .example = "cairn pipeline run trips_clean" },
 	{ .noun = "pipeline", .verb = "list", .doc = "Lists the pipelines", .method = "GET", .path = API_CAIRN "/pipelines", .list = "pipelines",
 	  .columns = pipeline_columns, .example = "cairn pipeline list" },
 	{ .noun = "pipeline", .verb = "show", .doc = "Shows a pipeline's definition", .in = &pipeline_name_record, .method = "GET",
 	  .path = API_CAIRN "/pipelines/{name}", .example = "cairn pipeline show trips_clean" },
 	{ .noun = "pipeline", .verb = "history", .doc = "Lists a pipeline's runs", .in = &pipeline_name_record, .method = "GET",
 	  .path = API_CAIRN "/pipelines/{name}/runs", .list = "runs", .columns = pipeline_run_columns, .example = "cairn pipeline history trips_clean" },
+	{ .noun = "pipeline", .verb = "gates", .doc = "Shows what a run's gates measured, and their bounds", .in = &pipeline_run_id_record,
+	  .method = "GET", .path = API_CAIRN "/pipeline-runs/{name}", .list = "gates", .columns = gate_columns, .example = "cairn pipeline gates pl_01…" },
 };
 FAMILY(data_commands, "Data:");

@@ -12,10 +12,13 @@ struct endpoint_arg { str name; };
 static const struct field endpoint_fields[] = { FIELD(endpoint_arg, name, K_STR, F_KEY | F_REQUIRED, "Name of the endpoint") };
 static const struct record endpoint_name_record = RECORD(endpoint_arg, endpoint_fields, "Which endpoint");
 
-struct key_arg { str name, scope; };
+static const char *const role_names_[] = { "viewer", "contributor", "operator", "admin", NULL };
+struct key_arg { str name, scope; int64_t expires_in_ms; int32_t role; };
 static const struct field key_fields[] = {
 	FIELD(key_arg, name, K_STR, F_KEY | F_REQUIRED, "What the key is for"),
-	FIELD(key_arg, scope, K_STR, F_REQUIRED, "What it allows, as endpoint.invoke:taxi-fare; several separated by spaces"),
+	FIELD(key_arg, scope, K_STR, 0, "What it allows, as endpoint.invoke:taxi-fare; several separated by spaces"),
+	FIELD(key_arg, role, K_ENUM, 0, "Instead of a scope: all that this role may", .names = role_names_),
+	FIELD(key_arg, expires_in_ms, K_MS, 0, "How long it is valid; for ever if not given", .name = "expires_in"),
 };
 static const struct record key_record = RECORD(key_arg, key_fields, "A key");
 struct key_id { str id; };
@@ -138,7 +141,7 @@ static const struct column endpoint_columns[] = {
 };
 static const struct column key_columns[] = {
 	{ "id", "id", SHOW_TEXT }, { "name", "name", SHOW_TEXT }, { "scope", "scope", SHOW_TEXT }, { "created_at", "created", SHOW_TIME },
-	{ "created_by", "by", SHOW_TEXT }, { .path = NULL },
+	{ "created_by", "by", SHOW_TEXT }, { "expires_at", "expires", SHOW_TIME }, { "revoked_at", "revoked", SHOW_TIME }, { .path = NULL },
 };
 static const struct column key_made_columns[] = {
 	{ "id", "id", SHOW_TEXT }, { "name", "name", SHOW_TEXT }, { "scope", "scope", SHOW_TEXT }, { "key", "key", SHOW_TEXT }, { .path = NULL },

@@ -54,12 +54,12 @@ static enum rc online_run(struct cli *c, const void *in, struct err *e)
 
 static const struct column view_columns[] = {
 	{ "name", "name", SHOW_TEXT }, { "entity", "entity", SHOW_TEXT }, { "keys", "keys", SHOW_TEXT }, { "dataset", "dataset", SHOW_TEXT },
-	{ "ttl", "lifetime", SHOW_TEXT }, { "n_keys", "online keys", SHOW_COUNT }, { "materialised_at", "materialised", SHOW_TIME },
+	{ "ttl", "lifetime", SHOW_TEXT }, { "materialised_as_of", "as of", SHOW_TIME }, { "n_keys", "online keys", SHOW_COUNT }, { "materialised_at", "materialised", SHOW_TIME },
 	{ .path = NULL },
 };
 static const struct column training_set_columns[] = {
 	{ "id", "id", SHOW_TEXT }, { "name", "name", SHOW_TEXT }, { "n_rows", "rows", SHOW_COUNT }, { "label", "label", SHOW_TEXT },
-	{ "digest", "digest", SHOW_TEXT }, { "created_at", "created", SHOW_TIME }, { .path = NULL },
+	{ "split", "split", SHOW_TIME }, { "created_at", "created", SHOW_TIME }, { .path = NULL },
 };
 
 struct id_arg { str id; };
@@ -68,9 +68,11 @@ static const struct record training_set_id_record = RECORD(id_arg, training_set_
 
 static const struct command feature_commands[] = {
 	{ .noun = "features", .verb = "apply", .doc = "Puts a feature view's definition in place", .in = &view_file_record, .method = "POST",
-	  .path = API_CAIRN "/feature-views", .done = "feature view {name} is in place", .flags = CMD_FILE, .example = "cairn features apply features.yaml" },
+	  .path = API_CAIRN "/feature-views", .done = "feature view {views.*.name}: {views.*.change}", .flags = CMD_FILE,
+	  .example = "cairn features apply features.yaml" },
 	{ .noun = "features", .verb = "materialise", .doc = "Brings a view's newest values online", .in = &materialise_record, .method = "POST",
-	  .path = API_CAIRN "/feature-views/{name}/materialise", .flags = CMD_TASK, .example = "cairn features materialise zone_stats --as-of 2019-03-25T00:00:00Z" },
+	  .path = API_CAIRN "/feature-views/{name}/materialise", .flags = CMD_TASK,
+	  .done = "{view} is online as of {as_of:time}: {n_keys:count} keys of {source}, in {took}", .example = "cairn features materialise zone_stats --as-of 2019-03-25T00:00:00Z" },
 	{ .noun = "features", .verb = "list", .doc = "Lists the feature views", .method = "GET", .path = API_CAIRN "/feature-views",
 	  .list = "feature_views", .columns = view_columns, .example = "cairn features list" },
 	{ .noun = "features", .verb = "show", .doc = "Shows a feature view", .in = &view_name_record, .method = "GET",
@@ -79,7 +81,8 @@ static const struct command feature_commands[] = {
 	  .example = "cairn features get zone_stats:trips_7d zone=\"Midtown Center\"" },
 	{ .noun = "training-set", .verb = "create", .doc = "Joins labels with features as they were at each label's time", .in = &view_file_record,
 	  .method = "POST", .path = API_CAIRN "/training-sets", .flags = CMD_TASK | CMD_FILE,
-	  .done = "training set {name} ({id}): {n_rows:count} rows, digest {digest}", .example = "cairn training-set create training_set.yaml" },
+	  .done = "training set {name} ({id}): {n_rows:count} rows, {n_train:count} to train, {n_valid:count} held out, columns {columns}",
+	  .example = "cairn training-set create training_set.yaml" },
 	{ .noun = "training-set", .verb = "list", .doc = "Lists the training sets", .method = "GET", .path = API_CAIRN "/training-sets",
 	  .list = "training_sets", .columns = training_set_columns, .example = "cairn training-set list" },
 	{ .noun = "training-set", .verb = "show", .doc = "Shows a training set", .in = &training_set_id_record, .method = "GET",

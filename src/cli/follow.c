@@ -57,7 +57,7 @@ static void show(struct cli *c, const struct task_info *t, struct shown *s)
 		draw(t, now - s->begin_ms);
 		return;
 	}
-	if (t->message.len == 0 || str_eq(t->message, s->message) || now - s->line_ms < PLAIN_LINE_MS)
+	if (t->state == TASK_QUEUED || t->message.len == 0 || str_eq(t->message, s->message) || now - s->line_ms < PLAIN_LINE_MS)
 		return;
 	(void)fprintf(stderr, STR_FMT ": %3.0f %%  " STR_FMT "\n", STR_ARG(t->title), t->progress * 100, STR_ARG(t->message));
 	s->line_ms = now;

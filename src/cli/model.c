@@ -227,11 +227,13 @@ static enum rc alias_run(struct cli *c, const void *in, struct err *e)
 }
 
 static const char *const format_names[] = { "onnx", NULL };
-struct convert_arg { str model, name; int32_t to; };
+struct convert_arg { str model, name, alias; int32_t to; double tolerance; };
 static const struct field convert_fields[] = {
 	FIELD(convert_arg, model, K_STR, F_KEY | F_REQUIRED, "The model version, as taxi-fare@champion or taxi-fare/3"),
 	FIELD(convert_arg, to, K_ENUM, F_REQUIRED, "Format to convert to", .names = format_names),
 	FIELD(convert_arg, name, K_STR, F_REQUIRED, "Name of the model that gets the converted version"),
+	FIELD(convert_arg, alias, K_STR, 0, "Alias to set on the new version"),
+	FIELD(convert_arg, tolerance, K_F64, 0, "Largest difference of a prediction that is let through", .max = 1e12),
 };
 static const struct record convert_record = RECORD(convert_arg, convert_fields, "What to convert");
 
@@ -241,7 +243,9 @@ static const struct record train_record = RECORD(file_arg, train_fields, "A trai
 
 static const struct command model_commands[] = {
 	{ .noun = "train", .doc = "Searches for the best model; every trial is a run", .in = &train_record, .method = "POST",
-	  .path = API_CAIRN "/train", .flags = CMD_TASK | CMD_FILE, .example = "cairn train train.yaml" },
+	  .path = API_CAIRN "/train", .flags = CMD_TASK | CMD_FILE,
+	  .done = "{name}: {n_trials} trials ({n_pruned} given up early) in {took}; best run {best_run_id}, {metric} {value:number} "
+		  "on the held-out rows (predicting the mean: {baseline:number})", .example = "cairn train train.yaml" },
 	{ .noun = "runs", .verb = "list", .doc = "Lists tracked runs", .in = &runs_record, .run = runs_list_run,
 	  .example = "cairn runs list --experiment taxi-fare --order \"metrics.rmse ASC\"" },
 	{ .noun = "runs", .verb = "show", .doc = "Shows a run's parameters, metrics and tags", .in = &run_record, .method = "GET",
@@ -257,6 +261,8 @@ static const struct command model_commands[] = {
 	  .example = "cairn models alias taxi-fare champion 2" },
 	{ .noun = "models", .verb = "convert", .doc = "Makes a version in another format and measures how far it differs", .in = &convert_record,
 	  .method = "POST", .path = API_CAIRN "/models/convert", .flags = CMD_TASK,
+	  .done = "{name} version {version} from {source}: largest difference {max_abs_error:number} over {rows_held_out:count} held-out and "
+		  "{rows_generated:count} generated rows; {us_before:number} to {us_after:number} µs a row",
 	  .example = "cairn models convert taxi-fare@champion --to onnx --name taxi-fare-onnx" },
 };
 FAMILY(model_commands, "Models:");

@@ -123,10 +123,13 @@ static const struct record item_record = RECORD(roadmap_item, item_fields, "A ro
 static bool wanted(struct cli *c, const struct roadmap_arg *q, const struct roadmap_item *i)
 {
 	str number = arena_printf(c->arena, "Phase " STR_FMT ":", STR_ARG(q->phase));
+	uint64_t n;
 
 	if (c->given & 2 && i->state != q->state)
 		return false;
-	return q->phase.len == 0 || str_starts(i->phase, number) || str_find(i->phase, q->phase) >= 0 || str_starts(i->id, q->phase);
+	if (q->phase.len == 0 || str_starts(i->phase, number))
+		return true;
+	return !str_to_u64(q->phase, &n) && (str_find(i->phase, q->phase) >= 0 || str_starts(i->id, q->phase));
 }
 
 static void print_items_json(struct cli *c, const struct roadmap_arg *q, const struct roadmap *r)

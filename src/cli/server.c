@@ -252,7 +252,8 @@ static enum rc up_run(struct cli *c, const void *in, struct err *e)
 	TRY(fs_mkdirs(arena_cstr(c->arena, dir), 0700, e));
 	TRY(server_told(c, dir, &told, &running, e));
 	if (running && answers(c, told.url)) {
-		if (u->listen.len > 0 && !str_ends(told.url, u->listen))
+		bool elsewhere = u->listen.len > 0 && !str_ends(u->listen, STR(":0")) && !str_ends(told.url, u->listen);
+		if (elsewhere)
 			return FAIL(e, RC_CONFLICT, "a cairn (process %lld) serves " STR_FMT " at " STR_FMT "; stop it first: cairn down",
 				    (long long)told.pid, STR_ARG(dir), STR_ARG(told.url));
 		print_up(c, &told, dir, "is up already");
