@@ -202,8 +202,16 @@ enum rc blob_put_fd(struct blobs *b, int fd, char id_out[BLOB_ID_LEN + 1], uint6
 	return put_stream(b, fd, STR_NONE, id_out, size_out, e);
 }
 
+static bool same_file_system(int fd, const char *dir)
+{
+	struct stat file, at;
+
+	return fstat(fd, &file) == 0 && stat(dir, &at) == 0 && file.st_dev == at.st_dev;
+}
+
 enum rc blob_adopt(struct blobs *b, const char *path, char id_out[BLOB_ID_LEN + 1], uint64_t *size_out, struct err *e)
 {
+	char id[BLOB_ID_LEN + 1];
 	struct arena a;
 	uint64_t size;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -211,14 +219,24 @@ enum rc blob_adopt(struct blobs *b, const char *path, char id_out[BLOB_ID_LEN + 
 	if (fd < 0)
 		return fs_error(e, errno, "cannot read", path);
 	arena_init(&a);
-	enum rc rc = digest_copy(fd, -1, path, &a, id_out, &size, e);
-	if (rc == RC_OK && fsync(fd) != 0)
-		rc = fs_error(e, errno, "cannot sync", path);
+	enum rc rc;
+	if (same_file_system(fd, b->tmp)) {
+		rc = digest_copy(fd, -1, path, &a, id, &size, e);
+		if (rc == RC_OK && fsync(fd) != 0)
+			rc = fs_error(e, errno, "cannot sync", path);
+		if (rc == RC_OK)
+			rc = put_in_place(b, path, str_of(id), &a, e);
+	} else {
+		rc = put_stream(b, fd, STR_NONE, id, &size, e);
+		if (rc == RC_OK && unlink(path) != 0)
+			rc = fs_error(e, errno, "cannot remove", path);
+	}
 	close(fd);
-	if (rc == RC_OK)
-		rc = put_in_place(b, path, str_of(id_out), &a, e);
-	if (rc == RC_OK && size_out != NULL)
-		*size_out = size;
+	if (rc == RC_OK) {
+		memcpy(id_out, id, sizeof(id));
+		if (size_out != NULL)
+			*size_out = size;
+	}
 	arena_deinit(&a);
 	return rc;
 }

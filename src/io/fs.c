@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/id.h"
+
 enum rc fs_error(struct err *e, int errnum, const char *doing, const char *what)
 {
 	char reason[128];
@@ -82,11 +84,13 @@ static enum rc write_all(int fd, str data, const char *path, struct err *e)
 enum rc fs_write_atomic(const char *path, str data, unsigned mode, struct err *e)
 {
 	struct arena a;
+	char id[ID_TEXT_MAX];
 	enum rc rc;
 
 	arena_init(&a);
-	char *tmp = arena_cstr(&a, arena_printf(&a, "%s.tmp.%d", path, (int)getpid()));
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	id_put(id, "tmp");      /* of its own: threads may write the same file */
+	char *tmp = arena_cstr(&a, arena_printf(&a, "%s.%s", path, id));
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0) {
 		rc = fs_error(e, errno, "cannot write", tmp);
 		goto out;

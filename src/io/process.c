@@ -71,8 +71,10 @@ enum rc process_spawn_detached(const char *const *argv, const char *log_path, pi
 
 bool process_alive(pid_t pid)
 {
+	if (pid <= 0)
+		return false;           /* to waitpid and kill these are groups, ours among them */
 	(void)waitpid(pid, NULL, WNOHANG);   /* if it is a child of ours that ended, it is gone now */
-	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+	return kill(pid, 0) == 0 || errno == EPERM;
 }
 
 static bool gone_within(pid_t pid, uint32_t ms)
