@@ -1,6 +1,7 @@
 /* forest.c -- XGBoost's JSON model format (1.6 to 2.x), through record tables, into trees that are known to be sound. */
 #include "modules/serve/forest.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/id.h"
@@ -147,8 +148,8 @@ static enum rc node_read(const struct tree_text *t, size_t i, size_t n_feature, 
 
 	*left = *right = -1;
 	*feature = 0;
-	if (isnan(*LIST_AT(t->split_conditions, double, i)))
-		return FAIL(e, RC_INVALID, "node %zu has no number for its threshold or output", i);
+	if (!(fabs(*LIST_AT(t->split_conditions, double, i)) <= (double)FLT_MAX))
+		return FAIL(e, RC_INVALID, "node %zu has no finite number for its threshold or output", i);
 	if (l == -1 && r == -1)
 		return RC_OK;
 	if (l < 1 || l >= n || r < 1 || r >= n)
