@@ -3,6 +3,7 @@
 #include "modules/access/access.h"
 #include "modules/lake/lake.h"
 #include "modules/registry/registry.h"
+#include "modules/serve/serve.h"
 #include "modules/tracking/tracking.h"
 #include "modules/observe/observe.h"
 
@@ -12,6 +13,7 @@ const struct module *const cairn_modules[] = {
 	&registry_module,
 	&lake_module,
 	&observe_module,
+	&serve_module,
 	NULL,
 };
 const size_t n_cairn_modules = ARRAY_LEN(cairn_modules) - 1;

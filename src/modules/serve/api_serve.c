@@ -75,7 +75,7 @@ static enum rc get_loaded(struct call *c, const void *in, void *out, struct err 
 const struct route serve_routes[] = {
 	{ HTTP_GET, "/runtimes", "serve.read", .out = &runtime_listing_record, .handler = get_runtimes, .doc = "Lists the model runtimes" },
 	{ HTTP_GET, "/loaded-models", "serve.read", .out = &loaded_listing_record, .handler = get_loaded, .doc = "Lists the models that are loaded" },
-	{ HTTP_POST, "/models/convert", "registry.write", .in = &convert_request_record, .task = &serve_tasks[0],
+	{ HTTP_POST, "/models/convert", "registry.write", .task = &serve_tasks[0],
 	  .doc = "Converts a model for another runtime, compares both, and registers the result" },
 };
 _Static_assert(ARRAY_LEN(serve_routes) == SERVE_ROUTES, "serve_int.h says how many");

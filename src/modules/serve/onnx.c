@@ -84,7 +84,7 @@ static void log_line(void *param, OrtLoggingLevel severity, const char *category
 		     const char *message)
 {
 	(void)param, (void)category, (void)logid, (void)code_location;
-	if (severity >= ORT_LOGGING_LEVEL_ERROR)
+	if (severity >= ORT_LOGGING_LEVEL_FATAL)   /* errors are returned to whoever asked */
 		LOG(WARN, "onnxruntime.said", KV_STR("message", str_of(message)));
 	else
 		LOG(DEBUG, "onnxruntime.said", KV_STR("message", str_of(message)));
