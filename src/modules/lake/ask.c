@@ -151,8 +151,9 @@ static bool split_version(str name, str *dataset, int64_t *number)
 	return at < 0 || (str_to_i64(str_skip(name, (size_t)at + 1), number) && *number > 0);
 }
 
-enum rc lake__bind_named(struct lake *l, struct query *q, str sql, struct arena *a, struct err *e)
+enum rc lake_bind_named(struct lake *l, struct query *q, str sql, struct arena *a, struct list *versions_out, struct err *e)
 {
+	VEC(struct dataset_version) versions = { 0 };
 	struct dataset_version v;
 	struct list names, datasets;
 	int64_t number;
@@ -172,15 +173,19 @@ enum rc lake__bind_named(struct lake *l, struct query *q, str sql, struct arena 
 				continue;
 			TRY(lake_version(l, a, d->name, number, &v, e));
 			TRY(lake_bind(l, q, name, &v, e));
+			*VEC_PUSH(a, &versions) = v;
 		}
 	}
+	*versions_out = LIST_OF(versions);
 	return RC_OK;
 }
 
 static enum rc ask(struct lake *l, struct query *q, str sql, int64_t limit, struct arena *a, struct table *out, struct err *e)
 {
+	struct list versions;
+
 	TRY(query_check(q, sql, e));
-	TRY(lake__bind_named(l, q, sql, a, e));
+	TRY(lake_bind_named(l, q, sql, a, &versions, e));
 	TRY(query_sandbox(q, e));
 	query_time_limit(q, (uint32_t)l->config.query_ms);
 	return lake__table(q, sql, limit, a, out, e);

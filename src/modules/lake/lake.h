@@ -43,6 +43,9 @@ enum rc lake_version(struct lake *l, struct arena *a, str dataset, int64_t numbe
 		     struct err *e) MUST_USE;
 /* Makes `as` a view over the version in q. */
 enum rc lake_bind(struct lake *l, struct query *q, str as, const struct dataset_version *v, struct err *e) MUST_USE;
+/* Makes a view of each dataset ("trips") and version ("trips@3") that one SELECT names, and lists their versions
+ * (struct dataset_version); names of no dataset are left out. Before the sandbox. */
+enum rc lake_bind_named(struct lake *l, struct query *q, str sql, struct arena *a, struct list *versions_out, struct err *e) MUST_USE;
 /* "trips@3" */
 str lake_version_id(struct arena *a, const struct dataset_version *v);
 

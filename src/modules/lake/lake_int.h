@@ -113,8 +113,6 @@ extern const struct record table_record;
 enum rc lake__table(struct query *q, str select, int64_t limit, struct arena *a, struct table *out, struct err *e) MUST_USE;
 /* The names of tables that a SELECT reads, without repeats; those of its own WITH too. Before the sandbox. */
 enum rc lake__tables_of(struct query *q, str sql, struct arena *a, struct list *out, struct err *e) MUST_USE;
-/* A view for each dataset ("trips") and version ("trips@3") that the SELECT names; others are left out. */
-enum rc lake__bind_named(struct lake *l, struct query *q, str sql, struct arena *a, struct err *e) MUST_USE;
 /* A SELECT over datasets in a sandbox of its own. */
 enum rc lake__ask(struct lake *l, str sql, int64_t limit, struct arena *a, struct table *out, struct err *e) MUST_USE;
 
