@@ -1,10 +1,12 @@
 /* modules.c -- the modules of cairn, each behind what it needs. A new capability is one line here. */
 #include "core/module.h"
 #include "modules/access/access.h"
+#include "modules/features/features.h"
 #include "modules/lake/lake.h"
 #include "modules/registry/registry.h"
 #include "modules/serve/serve.h"
 #include "modules/tracking/tracking.h"
+#include "modules/train/train.h"
 #include "modules/observe/observe.h"
 
 const struct module *const cairn_modules[] = {
@@ -12,7 +14,9 @@ const struct module *const cairn_modules[] = {
 	&tracking_module,
 	&registry_module,
 	&lake_module,
+	&features_module,
 	&observe_module,
+	&train_module,
 	&serve_module,
 	NULL,
 };
