@@ -192,6 +192,8 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 
 bool str_is_utf8(str s)
 {
+	if (s.at == NULL)
+		return true;
 	const unsigned char *p = (const unsigned char *)s.at, *end = p + s.len;
 
 	while (p < end) {

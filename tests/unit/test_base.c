@@ -66,6 +66,7 @@ static void text_is_utf8_or_not(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_true(str_is_utf8(str_of(rows[i].text)) == rows[i].good);
+	assert_true(str_is_utf8(STR_NONE));
 }
 
 static void buffers_stop_at_their_limit(void **state)
