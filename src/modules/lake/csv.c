@@ -44,11 +44,13 @@ void csv_init(struct csv *c, str data, char delimiter)
 		data = STR("");
 	*c = (struct csv){ .at = data.at, .end = data.at + data.len, .delimiter = delimiter, .line = 1 };
 	arena_init(&c->row);
+	arena_init(&c->cells);
 }
 
 void csv_deinit(struct csv *c)
 {
 	arena_deinit(&c->row);
+	arena_deinit(&c->cells);
 }
 
 /* --- one record --------------------------------------------------------------------------------- */
@@ -100,7 +102,7 @@ static const char *read_fields(struct csv *c, const char *from, const char **p_o
 
 	*n_lines = 1;
 	for (;;) {
-		str *value = VEC_PUSH(&c->row, &c->value);
+		str *value = VEC_PUSH(&c->cells, &c->value);
 		if (p < c->end && *p == '"')
 			problem = quoted_field(c, &p, n_lines, limit, value);
 		else
@@ -150,7 +152,7 @@ bool csv_next(struct csv *c, struct source_row *out)
 	if (c->at == c->end)
 		return false;
 	arena_clear(&c->row);
-	memset(&c->value, 0, sizeof(c->value));
+	c->value.n = 0;
 	from = c->at;
 	const char *problem = read_fields(c, from, &p, &n_lines);
 	str what = text_problem(c, str_n(from, (size_t)(p - from)), problem, c->value.n);

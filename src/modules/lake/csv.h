@@ -30,8 +30,9 @@ struct csv {
 	size_t n_expected;      /* fields a record must have; 0: any number */
 	int64_t line;           /* of `at`, from 1 */
 	int64_t n_blank;        /* blank lines skipped so far */
-	struct arena row;       /* values and problem of the row given last */
-	VEC(str) value;         /* in row */
+	struct arena row;       /* texts and problem of the row given last */
+	struct arena cells;
+	VEC(str) value;         /* in cells: grown once, used for every row */
 };
 
 void csv_init(struct csv *c, str data, char delimiter);

@@ -135,10 +135,15 @@ static enum rc profile_numbers(struct profiler *p, struct profile_column *out, s
 	struct result r;
 	VEC(struct quantile) qs = { 0 };
 
-	buf_add(&b, STR("SELECT avg(x), CAST(coalesce(stddev_samp(x), 0) AS DOUBLE), CAST(min(x) AS DOUBLE), CAST(max(x) AS DOUBLE)"));
+	/* One list of quantiles costs one sorting; seven calls cost seven. */
+	buf_add(&b, STR("SELECT mean, dev, least, greatest"));
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
-		buf_addf(&b, ", CAST(quantile_cont(x, %g) AS DOUBLE)", quantiles[i]);
-	buf_addf(&b, " FROM (SELECT " STR_FMT " AS x FROM " STR_FMT ")", STR_ARG(p->number), STR_ARG(p->table));
+		buf_addf(&b, ", CAST(qs[%zu] AS DOUBLE)", i + 1);
+	buf_add(&b, STR(" FROM (SELECT avg(x) AS mean, CAST(coalesce(stddev_samp(x), 0) AS DOUBLE) AS dev, CAST(min(x) AS DOUBLE) AS least,"
+			" CAST(max(x) AS DOUBLE) AS greatest, quantile_cont(x, ["));
+	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
+		buf_addf(&b, "%s%g", i > 0 ? ", " : "", quantiles[i]);
+	buf_addf(&b, "]) AS qs FROM (SELECT " STR_FMT " AS x FROM " STR_FMT "))", STR_ARG(p->number), STR_ARG(p->table));
 	CHECK(!b.overflowed);
 	enum rc rc = ask(p, buf_str(&b), 1, &r, e);
 	buf_deinit(&b);
