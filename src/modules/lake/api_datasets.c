@@ -29,7 +29,9 @@ static enum rc put_upload(struct call *c, const void *in, void *out, struct err 
 	uint64_t size = 0;
 
 	TRY(blob_put_fd(c->core->blobs, c->http->body_fd, id, &size, e));
-	*s = (struct lake_source){ .blob = str_of(id), .name = q->name, .size = (int64_t)size, .created_ms = clock_ms(), .who = c->who->id };
+	*s = (struct lake_source){
+		.blob = str_of(id), .name = q->name, .size = (int64_t)size, .created_ms = clock_ms(), .who = c->who->id
+	};
 	return lake__source_put(c->module, s, c->who, e);
 }
 
@@ -44,7 +46,8 @@ static const struct field version_query_fields[] = {
 	FIELD(dataset_query, name, K_STR, F_REQUIRED, "Name of the dataset"),
 	FIELD(dataset_query, version, K_I64, 0, "Number of the version", .min = 1, .max = 1e15, .name = "number"),
 };
-static const struct record version_query_record = RECORD(dataset_query, version_query_fields, "Which version", .name = "version_query");
+static const struct record version_query_record =
+    RECORD(dataset_query, version_query_fields, "Which version", .name = "version_query");
 static const struct field rows_query_fields[] = {
 	FIELD(dataset_query, name, K_STR, F_REQUIRED, "Name of the dataset"),
 	FIELD(dataset_query, version, K_I64, 0, "Number of the version; the newest if not given", .min = 0, .max = 1e15),
@@ -57,7 +60,8 @@ static const struct field dataset_detail_fields[] = {
 	FIELD(dataset_detail, dataset, K_RECORD, 0, "The dataset", .sub = &dataset_record),
 	FIELD(dataset_detail, version, K_RECORD, 0, "Its newest version", .sub = &dataset_version_record),
 };
-static const struct record dataset_detail_record = RECORD(dataset_detail, dataset_detail_fields, "A dataset and its newest version");
+static const struct record dataset_detail_record =
+    RECORD(dataset_detail, dataset_detail_fields, "A dataset and its newest version");
 
 static enum rc get_datasets(struct call *c, const void *in, void *out, struct err *e)
 {
@@ -91,7 +95,8 @@ static enum rc get_version(struct call *c, const void *in, void *out, struct err
 	return lake_version(c->module, c->arena, q->name, q->version, out, e);
 }
 
-static enum rc show(struct call *c, const struct dataset_version *v, const char *select, int64_t limit, struct table *out, struct err *e)
+static enum rc show(struct call *c, const struct dataset_version *v, const char *select, int64_t limit, struct table *out,
+		    struct err *e)
 {
 	struct lake *l = c->module;
 	struct query *q = NULL;

@@ -10,15 +10,18 @@ static const struct field runs_query_fields[] = {
 	FIELD(pipeline_query, name, K_STR, F_REQUIRED, "Name of the pipeline"),
 	FIELD(pipeline_query, limit, K_I64, 0, "How many, newest first", .min = 1, .max = 1000, .def = "50"),
 };
-static const struct record runs_query_record = RECORD(pipeline_query, runs_query_fields, "Which runs", .name = "pipeline_runs_query");
+static const struct record runs_query_record =
+    RECORD(pipeline_query, runs_query_fields, "Which runs", .name = "pipeline_runs_query");
 static const struct field run_query_fields[] = {
 	FIELD(pipeline_query, name, K_STR, F_REQUIRED, "Id of the run", .name = "id"),
 };
-static const struct record run_query_record = RECORD(pipeline_query, run_query_fields, "Which run", .name = "pipeline_run_query");
+static const struct record run_query_record =
+    RECORD(pipeline_query, run_query_fields, "Which run", .name = "pipeline_run_query");
 
 /* A pipeline with how it last ran. */
 struct pipeline_state { str name, description; int64_t revision, updated_ms; str run_id; int32_t run_state; int64_t run_ms; };
-static const char *const shown_states[] = { "never", "running", "succeeded", "gate_failed", "failed", "cancelled", "interrupted", NULL };
+static const char *const shown_states[] = { "never",  "running",   "succeeded",   "gate_failed",
+					    "failed", "cancelled", "interrupted", NULL };
 static const struct field pipeline_state_fields[] = {
 	FIELD(pipeline_state, name, K_STR, 0, "Name of the pipeline"),
 	FIELD(pipeline_state, description, K_STR, F_HIDE, "What it is for"),
@@ -28,7 +31,8 @@ static const struct field pipeline_state_fields[] = {
 	FIELD(pipeline_state, run_id, K_STR, 0, "Its last run", .name = "last_run_id"),
 	FIELD(pipeline_state, run_ms, K_TIME, 0, "When that began", .name = "last_run_at"),
 };
-static const struct record pipeline_state_record = RECORD(pipeline_state, pipeline_state_fields, "A pipeline and how it last ran");
+static const struct record pipeline_state_record =
+    RECORD(pipeline_state, pipeline_state_fields, "A pipeline and how it last ran");
 
 struct pipeline_listing { struct list items; };
 static const struct field pipeline_listing_fields[] = {
@@ -38,7 +42,8 @@ static const struct record pipeline_listing_record = RECORD(pipeline_listing, pi
 static const struct field run_listing_fields[] = {
 	FIELD(pipeline_listing, items, K_RECORDS, 0, "Runs, newest first", .name = "runs", .sub = &pipeline_run_brief_record),
 };
-static const struct record run_listing_record = RECORD(pipeline_listing, run_listing_fields, "Runs of a pipeline", .name = "pipeline_run_listing");
+static const struct record run_listing_record =
+    RECORD(pipeline_listing, run_listing_fields, "Runs of a pipeline", .name = "pipeline_run_listing");
 
 struct pipeline_detail { struct pipeline_state state; struct pipeline definition; struct list last_gates; };
 static const struct field pipeline_detail_fields[] = {
@@ -46,22 +51,27 @@ static const struct field pipeline_detail_fields[] = {
 	FIELD(pipeline_detail, definition, K_RECORD, 0, "The definition", .sub = &pipeline_record),
 	FIELD(pipeline_detail, last_gates, K_RECORDS, 0, "Gates of the last run", .name = "gates", .sub = &gate_outcome_record),
 };
-static const struct record pipeline_detail_record = RECORD(pipeline_detail, pipeline_detail_fields, "A pipeline, its definition and the gates of its last run");
+static const struct record pipeline_detail_record =
+    RECORD(pipeline_detail, pipeline_detail_fields, "A pipeline, its definition and the gates of its last run");
 
 static enum rc post_pipeline(struct call *c, const void *in, void *out, struct err *e)
 {
 	str name = http_header(c->http, "Cairn-Source-Name");
-	const struct definition_source from = { .name = str_is_utf8(name) ? str_head(name, 200) : STR(""), .text = c->http->body };
+	const struct definition_source from = { .name = str_is_utf8(name) ? str_head(name, 200) : STR(""),
+						.text = c->http->body };
 
 	return lake__pipeline_apply(c->module, in, &from, c->who, c->arena, out, e);
 }
 
-static enum rc state_of(struct call *c, const struct pipeline_row *row, struct pipeline_state *out, struct pipeline_run *last, struct err *e)
+static enum rc state_of(struct call *c, const struct pipeline_row *row, struct pipeline_state *out, struct pipeline_run *last,
+			struct err *e)
 {
 	bool found = false;
 
 	TRY(lake__run_last(c->module, c->arena, row->name, false, last, &found, e));
-	*out = (struct pipeline_state){ .name = row->name, .description = row->description, .revision = row->revision, .updated_ms = row->updated_ms };
+	*out = (struct pipeline_state){
+		.name = row->name, .description = row->description, .revision = row->revision, .updated_ms = row->updated_ms
+	};
 	if (found) {
 		out->run_id = last->id;
 		out->run_state = last->state + 1;

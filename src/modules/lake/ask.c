@@ -72,7 +72,8 @@ static enum rc rows_json(const struct result *r, size_t n, struct arena *a, str 
 		jw_end_array(&w);
 	}
 	jw_end_array(&w);
-	enum rc rc = b.overflowed ? FAIL(e, RC_TOO_LARGE, "the rows are more than %u MiB; ask for fewer", LIMIT_REPLY >> 20) : RC_OK;
+	enum rc rc =
+	    b.overflowed ? FAIL(e, RC_TOO_LARGE, "the rows are more than %u MiB; ask for fewer", LIMIT_REPLY >> 20) : RC_OK;
 	if (rc == RC_OK)
 		*out = buf_to_arena(&b, a);
 	buf_deinit(&b);
@@ -97,8 +98,8 @@ enum rc lake__table(struct query *q, str select, int64_t limit, struct arena *a,
 
 	CHECK(limit >= 0 && limit <= LIMIT_ROWS);
 	TRY(query_describe(q, sql, a, &col, &n_col, e));
-	TRY(query_run(q, arena_printf(a, "SELECT * FROM (" STR_FMT "\n) LIMIT %lld", STR_ARG(sql), (long long)limit + 1), (size_t)limit + 1, a,
-		      &r, e));
+	TRY(query_run(q, arena_printf(a, "SELECT * FROM (" STR_FMT "\n) LIMIT %lld", STR_ARG(sql), (long long)limit + 1),
+		      (size_t)limit + 1, a, &r, e));
 	struct dataset_column *columns = ARENA_ARRAY(a, struct dataset_column, n_col);
 	for (size_t i = 0; i < n_col; i++)
 		columns[i] = (struct dataset_column){ col[i].name, col[i].sql_type };
@@ -134,9 +135,13 @@ enum rc lake__tables_of(struct query *q, str sql, struct arena *a, struct list *
 
 	/* DuckDB's own parser says which names stand where a table is expected. */
 	str text = query_quote_text(a, sql);
-	TRY(query_run(q, arena_printf(a, "SELECT DISTINCT json_extract_string(t.value, '$') FROM json_tree(json_serialize_sql(CAST(" STR_FMT
-					 " AS VARCHAR))) AS t WHERE t.key = 'table_name' AND t.type = 'VARCHAR' ORDER BY 1", STR_ARG(text)),
-		      LIMIT_LIST, a, &r, e));
+	TRY(query_run(
+	    q,
+	    arena_printf(a,
+			 "SELECT DISTINCT json_extract_string(t.value, '$') FROM json_tree(json_serialize_sql(CAST(" STR_FMT
+			 " AS VARCHAR))) AS t WHERE t.key = 'table_name' AND t.type = 'VARCHAR' ORDER BY 1",
+			 STR_ARG(text)),
+	    LIMIT_LIST, a, &r, e));
 	*out = (struct list){ r.n > 0 ? r.col[0].s : NULL, r.n };
 	return RC_OK;
 }

@@ -18,7 +18,8 @@ static enum rc count_text(const struct dataset_version *v, str data, struct aren
 {
 	struct source s;
 
-	TRY(source_open(&s, data, (enum source_format)v->source_format, v->delimiter.len > 0 ? v->delimiter.at[0] : '\0', a, e));
+	TRY(source_open(&s, data, (enum source_format)v->source_format, v->delimiter.len > 0 ? v->delimiter.at[0] : '\0', a,
+			e));
 	enum rc rc = source_count(&s, n, e);
 	source_close(&s);
 	return rc;
@@ -68,14 +69,15 @@ static enum rc check_rows_of(struct lake *l, struct live_check *k, const struct 
 	if (v->quarantine_blob.len > 0)
 		TRY(count_parquet(l, v->quarantine_blob, a, &apart, e));
 	if (v->source_blob.len == 0) {
-		expect_true(k, stored == v->n_rows, STR_FMT ": %lld rows in its file, %lld on record", STR_ARG(v->id), (long long)stored,
-			    (long long)v->n_rows);
+		expect_true(k, stored == v->n_rows, STR_FMT ": %lld rows in its file, %lld on record", STR_ARG(v->id),
+			    (long long)stored, (long long)v->n_rows);
 		return RC_OK;
 	}
 	TRY(count_source(l, v, a, &source, e));
 	expect_true(k, source == stored + apart && stored == v->n_rows && apart == v->n_quarantined,
-		    STR_FMT ": %lld rows in the source = %lld stored + %lld quarantined (on record: %lld + %lld)", STR_ARG(v->id), (long long)source,
-		    (long long)stored, (long long)apart, (long long)v->n_rows, (long long)v->n_quarantined);
+		    STR_FMT ": %lld rows in the source = %lld stored + %lld quarantined (on record: %lld + %lld)",
+		    STR_ARG(v->id), (long long)source, (long long)stored, (long long)apart, (long long)v->n_rows,
+		    (long long)v->n_quarantined);
 	return RC_OK;
 }
 
@@ -127,8 +129,8 @@ static enum rc blobs_verify(void *module, struct live_check *k, struct err *e)
 		verify(k, v, v->quarantine_blob, "quarantined rows", &done);
 		verify(k, v, v->source_blob, "source file", &done);
 	}
-	expect_true(k, done.n_bad == 0, "%lld files of %zu versions were read and hashed, %lld are not what they were", (long long)done.n, all.n,
-		    (long long)done.n_bad);
+	expect_true(k, done.n_bad == 0, "%lld files of %zu versions were read and hashed, %lld are not what they were",
+		    (long long)done.n, all.n, (long long)done.n_bad);
 	return RC_OK;
 }
 
@@ -147,13 +149,15 @@ static bool has_edge(const struct lineage_graph *g, const char *from_kind, str f
 {
 	for (size_t i = 0; i < g->edges.n; i++) {
 		const struct lineage_edge *x = LIST_AT(g->edges, const struct lineage_edge, i);
-		if (str_eq(x->from_kind, str_of(from_kind)) && str_eq(x->from_id, from) && str_eq(x->to_kind, str_of(to_kind)) && str_eq(x->to_id, to))
+		if (str_eq(x->from_kind, str_of(from_kind)) && str_eq(x->from_id, from) &&
+		    str_eq(x->to_kind, str_of(to_kind)) && str_eq(x->to_id, to))
 			return true;
 	}
 	return false;
 }
 
-static enum rc check_lineage(struct lake *l, struct live_check *k, const struct pipeline_run *run, const struct run_output *o, struct err *e)
+static enum rc check_lineage(struct lake *l, struct live_check *k, const struct pipeline_run *run, const struct run_output *o,
+			     struct err *e)
 {
 	struct trace t = { .a = live_check_arena(k), .id = o->id };
 	bool whole;
@@ -164,8 +168,8 @@ static enum rc check_lineage(struct lake *l, struct live_check *k, const struct 
 		const struct run_input *in = LIST_AT(run->inputs, const struct run_input, i);
 		whole = whole && has_edge(&t.graph, LIN_DATASET, in->id, LIN_PIPELINE, run->id);
 	}
-	expect_true(k, whole, STR_FMT " came from run " STR_FMT " and that from its %zu inputs, by lineage", STR_ARG(o->id), STR_ARG(run->id),
-		    run->inputs.n);
+	expect_true(k, whole, STR_FMT " came from run " STR_FMT " and that from its %zu inputs, by lineage", STR_ARG(o->id),
+		    STR_ARG(run->id), run->inputs.n);
 	return RC_OK;
 }
 
@@ -186,8 +190,9 @@ static enum rc check_pipeline(struct lake *l, struct live_check *k, str name, st
 	}
 	for (size_t i = 0; i < run.gates.n; i++)
 		passed += LIST_AT(run.gates, const struct gate_outcome, i)->passed;
-	expect_true(k, run.state == PIPE_SUCCEEDED && passed == run.gates.n, STR_FMT ": last run " STR_FMT " %s, %zu of %zu gates passed%s" STR_FMT,
-		    STR_ARG(name), STR_ARG(run.id), run_state_names[run.state], passed, run.gates.n, run.state == PIPE_SUCCEEDED ? "" : ": ",
+	expect_true(k, run.state == PIPE_SUCCEEDED && passed == run.gates.n,
+		    STR_FMT ": last run " STR_FMT " %s, %zu of %zu gates passed%s" STR_FMT, STR_ARG(name), STR_ARG(run.id),
+		    run_state_names[run.state], passed, run.gates.n, run.state == PIPE_SUCCEEDED ? "" : ": ",
 		    STR_ARG(run.state == PIPE_SUCCEEDED ? STR("") : run.message));
 	for (size_t i = 0; i < run.outputs.n; i++)
 		TRY(check_lineage(l, k, &run, LIST_AT(run.outputs, const struct run_output, i), e));
@@ -223,18 +228,21 @@ static const struct { const char *name; struct gate gate; } planted[] = {
 
 static enum rc measure_planted(struct query *q, struct live_check *k, size_t i, struct err *e)
 {
-	static str columns[] = { { "t", 1 } }, key[] = { { "id", 2 } }, words[] = { { "even", 4 }, { "odd", 3 } };
+	str missing[] = { STR("t") }, key[] = { STR("id") }, words[] = { STR("even"), STR("odd") };
 	struct arena *a = live_check_arena(k);
 	struct gate_outcome dirty, clean;
 	struct gate g = planted[i].gate;
 
-	g.columns = g.kind == GATE_NOT_NULL ? (struct list){ columns, 1 } : g.kind == GATE_UNIQUE ? (struct list){ key, 1 } : (struct list){ NULL, 0 };
+	if (g.kind == GATE_NOT_NULL)
+		g.columns = (struct list){ missing, ARRAY_LEN(missing) };
+	if (g.kind == GATE_UNIQUE)
+		g.columns = (struct list){ key, ARRAY_LEN(key) };
 	if (g.kind == GATE_ACCEPTED_VALUES)
 		g.values = (struct list){ words, ARRAY_LEN(words) };
 	TRY(lake__gate_measure(q, &g, STR("dirty"), a, &dirty, e));
 	TRY(lake__gate_measure(q, &g, STR("clean"), a, &clean, e));
-	expect_true(k, !dirty.passed && clean.passed, "%s: gate %s %s it and %s the clean table", planted[i].name, gate_kind_names[g.kind],
-		    dirty.passed ? "misses" : "finds", clean.passed ? "passes" : "refuses");
+	expect_true(k, !dirty.passed && clean.passed, "%s: gate %s %s it and %s the clean table", planted[i].name,
+		    gate_kind_names[g.kind], dirty.passed ? "misses" : "finds", clean.passed ? "passes" : "refuses");
 	return RC_OK;
 }
 

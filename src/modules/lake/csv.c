@@ -160,7 +160,8 @@ bool csv_next(struct csv *c, struct source_row *out)
 		p = first_line_end(c, from);
 		n_lines = 1;
 	}
-	*out = (struct source_row){ .line = c->line, .n_lines = n_lines, .raw = str_n(from, (size_t)(p - from)), .problem = what };
+	*out =
+	    (struct source_row){ .line = c->line, .n_lines = n_lines, .raw = str_n(from, (size_t)(p - from)), .problem = what };
 	if (what.len == 0) {
 		out->value = c->value.at;
 		out->n = c->value.n;
@@ -229,8 +230,8 @@ enum rc csv_header(struct csv *c, struct arena *a, str **name_out, size_t *n_out
 		str s = str_trim(row.value[i]);
 		name[i] = s.len > 0 ? arena_dup(a, s) : arena_printf(a, "column_%zu", i + 1);
 		if (name[i].len > NAME_MAX_BYTES)
-			return FAIL(e, RC_INVALID, "line %lld: the name of column %zu is longer than %d bytes", (long long)row.line,
-				    i + 1, NAME_MAX_BYTES);
+			return FAIL(e, RC_INVALID, "line %lld: the name of column %zu is longer than %d bytes",
+				    (long long)row.line, i + 1, NAME_MAX_BYTES);
 		if (map_put(&seen, lower(a, name[i]), &name[i]) != NULL)
 			return FAIL(e, RC_INVALID, "line %lld: two columns are named '" STR_FMT "'", (long long)row.line,
 				    STR_ARG(name[i]));

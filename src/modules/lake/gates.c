@@ -13,7 +13,9 @@
 
 enum gate_key { KEY_MIN = 1u << 1, KEY_MAX = 1u << 2, KEY_COLUMN = 1u << 3, KEY_COLUMNS = 1u << 4, KEY_VALUES = 1u << 5,
 		KEY_MAX_AGE = 1u << 6, KEY_RELATIVE_TO = 1u << 7, KEY_MOSTLY = 1u << 8 };   /* bits as in gate_record */
-static const char *const key_names[] = { "kind", "min", "max", "column", "columns", "values", "max_age", "relative_to", "mostly" };
+static const char *const key_names[] = {
+	"kind", "min", "max", "column", "columns", "values", "max_age", "relative_to", "mostly"
+};
 
 static const struct { unsigned must, any_of, may; const char *needs; } gate_keys[GATE_KINDS] = {
 	[GATE_ROW_COUNT] = { 0, KEY_MIN | KEY_MAX, 0, "min or max" },
@@ -39,7 +41,8 @@ enum rc gate_rules(const void *gate, struct err *e)
 	for (size_t i = 1; i < ARRAY_LEN(key_names); i++) {
 		bool given = has_key(g, i), mostly_as_default = (1u << i) == KEY_MOSTLY && g->mostly >= 1;
 		if (given && !mostly_as_default && !(allowed >> i & 1))
-			return FAIL(e, RC_INVALID, "a %s gate does not take '%s'; it takes %s", kind, key_names[i], gate_keys[g->kind].needs);
+			return FAIL(e, RC_INVALID, "a %s gate does not take '%s'; it takes %s", kind, key_names[i],
+				    gate_keys[g->kind].needs);
 		if (!given && (gate_keys[g->kind].must >> i & 1))
 			return FAIL(e, RC_INVALID, "a %s gate needs %s", kind, gate_keys[g->kind].needs);
 		some = some || (given && (gate_keys[g->kind].any_of >> i & 1));
@@ -74,7 +77,8 @@ static enum rc need_column(const struct col *col, size_t n, str name, struct err
 		buf_add(&there, i > 0 ? STR(", ") : STR(""));
 		buf_add(&there, col[i].name);
 	}
-	(void)FAIL(e, RC_INVALID, "there is no column '" STR_FMT "'; there are: %s", STR_ARG(name), there.at != NULL ? there.at : "none");
+	(void)FAIL(e, RC_INVALID, "there is no column '" STR_FMT "'; there are: %s", STR_ARG(name),
+		   there.at != NULL ? there.at : "none");
 	buf_deinit(&there);
 	return RC_INVALID;
 }
@@ -88,9 +92,11 @@ enum rc lake__gate_fits(const struct gate *g, const struct col *col, size_t n, s
 	TRY(need_column(col, n, g->column, e));
 	const struct col *c = col_named(col, n, g->column);
 	if (g->kind == GATE_RANGE && c->type != COL_I64 && c->type != COL_F64)
-		return FAIL(e, RC_INVALID, "a range gate is for numbers; column '" STR_FMT "' is " STR_FMT, STR_ARG(c->name), STR_ARG(c->sql_type));
+		return FAIL(e, RC_INVALID, "a range gate is for numbers; column '" STR_FMT "' is " STR_FMT, STR_ARG(c->name),
+			    STR_ARG(c->sql_type));
 	if (g->kind == GATE_FRESHNESS && c->type != COL_TIME)
-		return FAIL(e, RC_INVALID, "a freshness gate is for times; column '" STR_FMT "' is " STR_FMT, STR_ARG(c->name), STR_ARG(c->sql_type));
+		return FAIL(e, RC_INVALID, "a freshness gate is for times; column '" STR_FMT "' is " STR_FMT, STR_ARG(c->name),
+			    STR_ARG(c->sql_type));
 	return RC_OK;
 }
 
@@ -121,7 +127,9 @@ static enum rc take_examples(struct measuring *m, str rows, struct err *e)
 {
 	struct result r;
 
-	TRY(query_run(m->q, arena_printf(m->a, "SELECT CAST(to_json(bad) AS VARCHAR) FROM (" STR_FMT " LIMIT %d) AS bad", STR_ARG(rows), GATE_EXAMPLES),
+	TRY(query_run(m->q,
+		      arena_printf(m->a, "SELECT CAST(to_json(bad) AS VARCHAR) FROM (" STR_FMT " LIMIT %d) AS bad",
+				   STR_ARG(rows), GATE_EXAMPLES),
 		      GATE_EXAMPLES, m->a, &r, e));
 	m->out->examples = (struct list){ r.col[0].s, r.n };
 	return RC_OK;
@@ -144,8 +152,10 @@ static enum rc measure_rows(struct measuring *m, str applies, str bad, struct er
 	struct result r;
 	str t = m->table;
 
-	TRY(query_run(m->q, arena_printf(m->a, "SELECT count(*) FILTER (" STR_FMT "), count(*) FILTER (" STR_FMT ") FROM " STR_FMT, STR_ARG(applies),
-					 STR_ARG(bad), STR_ARG(t)), 1, m->a, &r, e));
+	TRY(query_run(m->q,
+		      arena_printf(m->a, "SELECT count(*) FILTER (" STR_FMT "), count(*) FILTER (" STR_FMT ") FROM " STR_FMT,
+				   STR_ARG(applies), STR_ARG(bad), STR_ARG(t)),
+		      1, m->a, &r, e));
 	judge_share(m, r.col[0].i[0], r.col[1].i[0]);
 	if (m->out->n_failing == 0)
 		return RC_OK;
@@ -162,7 +172,8 @@ static str limits_text(struct measuring *m)
 	bool low = has_key(m->g, 1), high = has_key(m->g, 2);
 
 	return low && high ? arena_printf(m->a, "%.15g to %.15g", m->g->min, m->g->max)
-			   : low ? arena_printf(m->a, "at least %.15g", m->g->min) : arena_printf(m->a, "at most %.15g", m->g->max);
+	       : low       ? arena_printf(m->a, "at least %.15g", m->g->min)
+			   : arena_printf(m->a, "at most %.15g", m->g->max);
 }
 
 static enum rc measure_row_count(struct measuring *m, struct err *e)
@@ -194,9 +205,11 @@ static enum rc measure_range(struct measuring *m, struct err *e)
 	str c = m->column, bad = STR("false");
 
 	if (has_key(m->g, 1))
-		bad = arena_printf(m->a, STR_FMT " OR " STR_FMT " < CAST(%.17g AS DOUBLE)", STR_ARG(bad), STR_ARG(c), m->g->min);
+		bad =
+		    arena_printf(m->a, STR_FMT " OR " STR_FMT " < CAST(%.17g AS DOUBLE)", STR_ARG(bad), STR_ARG(c), m->g->min);
 	if (has_key(m->g, 2))
-		bad = arena_printf(m->a, STR_FMT " OR " STR_FMT " > CAST(%.17g AS DOUBLE)", STR_ARG(bad), STR_ARG(c), m->g->max);
+		bad =
+		    arena_printf(m->a, STR_FMT " OR " STR_FMT " > CAST(%.17g AS DOUBLE)", STR_ARG(bad), STR_ARG(c), m->g->max);
 	m->out->bound = share_bound(m, limits_text(m));
 	return measure_rows(m, arena_printf(m->a, STR_FMT " IS NOT NULL", STR_ARG(c)),
 			    arena_printf(m->a, STR_FMT " IS NOT NULL AND (" STR_FMT ")", STR_ARG(c), STR_ARG(bad)), e);
@@ -227,14 +240,24 @@ static enum rc measure_unique(struct measuring *m, struct err *e)
 	struct result r;
 	str t = m->table, c = m->column;
 
-	TRY(query_run(m->q, arena_printf(m->a, "SELECT CAST(coalesce(sum(n), 0) AS BIGINT), CAST(coalesce(sum(n - 1), 0) AS BIGINT) FROM (SELECT count(*) AS n FROM "
-					 STR_FMT " GROUP BY " STR_FMT ")", STR_ARG(t), STR_ARG(c)), 1, m->a, &r, e));
+	TRY(query_run(
+	    m->q,
+	    arena_printf(
+		m->a,
+		"SELECT CAST(coalesce(sum(n), 0) AS BIGINT), CAST(coalesce(sum(n - 1), 0) AS BIGINT) FROM (SELECT count(*) AS n FROM " STR_FMT
+		" GROUP BY " STR_FMT ")",
+		STR_ARG(t), STR_ARG(c)),
+	    1, m->a, &r, e));
 	judge_share(m, r.col[0].i[0], r.col[1].i[0]);
 	m->out->bound = share_bound(m, STR("no other row with the same"));
 	if (m->out->n_failing == 0)
 		return RC_OK;
-	return take_examples(m, arena_printf(m->a, "SELECT " STR_FMT ", count(*) AS \"rows\" FROM " STR_FMT " GROUP BY " STR_FMT
-					     " HAVING count(*) > 1 ORDER BY count(*) DESC", STR_ARG(c), STR_ARG(t), STR_ARG(c)), e);
+	return take_examples(m,
+			     arena_printf(m->a,
+					  "SELECT " STR_FMT ", count(*) AS \"rows\" FROM " STR_FMT " GROUP BY " STR_FMT
+					  " HAVING count(*) > 1 ORDER BY count(*) DESC",
+					  STR_ARG(c), STR_ARG(t), STR_ARG(c)),
+			     e);
 }
 
 /* "table.column" as the SQL of its newest value; the column is what stands behind the last dot. */
@@ -245,7 +268,8 @@ static str newest_of(struct measuring *m, str relative_to)
 	for (size_t i = 0; i < relative_to.len; i++)
 		dot = relative_to.at[i] == '.' ? i : dot;
 	CHECK(dot > 0);         /* gate_rules saw to it */
-	str table = query_quote_name(m->a, str_head(relative_to, dot)), column = query_quote_name(m->a, str_skip(relative_to, dot + 1));
+	str table = query_quote_name(m->a, str_head(relative_to, dot)),
+	    column = query_quote_name(m->a, str_skip(relative_to, dot + 1));
 	return arena_printf(m->a, "(SELECT max(" STR_FMT ") FROM " STR_FMT ")", STR_ARG(column), STR_ARG(table));
 }
 
@@ -267,8 +291,12 @@ static enum rc measure_freshness(struct measuring *m, struct err *e)
 	str reference, c = m->column, t = m->table;
 
 	reference_sql(m, &reference);
-	TRY(query_run(m->q, arena_printf(m->a, "SELECT epoch(CAST(" STR_FMT " AS TIMESTAMP)) - epoch(CAST(max(" STR_FMT ") AS TIMESTAMP)), count(" STR_FMT
-					 ") FROM " STR_FMT, STR_ARG(reference), STR_ARG(c), STR_ARG(c), STR_ARG(t)), 1, m->a, &r, e));
+	TRY(query_run(m->q,
+		      arena_printf(m->a,
+				   "SELECT epoch(CAST(" STR_FMT " AS TIMESTAMP)) - epoch(CAST(max(" STR_FMT
+				   ") AS TIMESTAMP)), count(" STR_FMT ") FROM " STR_FMT,
+				   STR_ARG(reference), STR_ARG(c), STR_ARG(c), STR_ARG(t)),
+		      1, m->a, &r, e));
 	str age = clock_duration_text(m->a, m->g->max_age_ms);
 	m->out->bound = arena_printf(m->a, "newest at most " STR_FMT " old", STR_ARG(age));
 	m->out->n_checked = r.col[1].i[0];
@@ -279,7 +307,8 @@ static enum rc measure_freshness(struct measuring *m, struct err *e)
 	return RC_OK;
 }
 
-enum rc lake__gate_measure(struct query *q, const struct gate *g, str table, struct arena *a, struct gate_outcome *out, struct err *e)
+enum rc lake__gate_measure(struct query *q, const struct gate *g, str table, struct arena *a, struct gate_outcome *out,
+			   struct err *e)
 {
 	static enum rc (*const measure[GATE_KINDS])(struct measuring *m, struct err *e) = {
 		[GATE_ROW_COUNT] = measure_row_count, [GATE_NOT_NULL] = measure_not_null, [GATE_RANGE] = measure_range,
@@ -288,7 +317,9 @@ enum rc lake__gate_measure(struct query *q, const struct gate *g, str table, str
 	struct measuring m = { .q = q, .g = g, .a = a, .table = query_quote_name(a, table), .out = out };
 
 	CHECK(g->kind >= 0 && g->kind < GATE_KINDS);
-	m.column = g->columns.n > 0 ? joined(a, &g->columns, true) : g->column.len > 0 ? query_quote_name(a, g->column) : STR("");
+	m.column = g->columns.n > 0    ? joined(a, &g->columns, true)
+		   : g->column.len > 0 ? query_quote_name(a, g->column)
+				       : STR("");
 	*out = (struct gate_outcome){ .step = table, .gate = str_of(gate_kind_names[g->kind]),
 				      .column = g->columns.n > 0 ? joined(a, &g->columns, false) : g->column };
 	return measure[g->kind](&m, e);

@@ -261,8 +261,8 @@ static enum rc take_row(struct ingest *g, const struct source_row *row, struct e
 			continue;
 		}
 		if (!value_read(g->type[i], row->value[i], &g->value[i]))
-			return quarantine(g, row->line, s->name[i], arena_printf(&s->csv.row, "not a %s", value_type_names[g->type[i]]),
-					  row->raw, e);
+			return quarantine(g, row->line, s->name[i],
+					  arena_printf(&s->csv.row, "not a %s", value_type_names[g->type[i]]), row->raw, e);
 	}
 	return keep_row(g, row, e);
 }
@@ -303,10 +303,14 @@ static enum rc quarantine_repeats(struct ingest *g, struct err *e)
 	str key = key_columns(g);
 
 	TRY(query_define(g->q, STR("cairn_repeats"),
-			 arena_printf(g->a, "SELECT * FROM (SELECT " LINE ", " AT ", " LEN ", min(" LINE ") OVER (PARTITION BY " STR_FMT
-					    ") AS cairn_first FROM " ROWS ") WHERE " LINE " > cairn_first", STR_ARG(key)),
+			 arena_printf(g->a,
+				      "SELECT * FROM (SELECT " LINE ", " AT ", " LEN ", min(" LINE
+				      ") OVER (PARTITION BY " STR_FMT ") AS cairn_first FROM " ROWS ") WHERE " LINE
+				      " > cairn_first",
+				      STR_ARG(key)),
 			 true, e));
-	TRY(query_run(g->q, STR("SELECT " LINE ", " AT ", " LEN ", cairn_first FROM cairn_repeats ORDER BY 1"), REPEATS_MAX, g->a, &r, e));
+	TRY(query_run(g->q, STR("SELECT " LINE ", " AT ", " LEN ", cairn_first FROM cairn_repeats ORDER BY 1"), REPEATS_MAX,
+		      g->a, &r, e));
 	for (size_t i = 0; i < r.n; i++) {
 		str raw = g->format == FORMAT_PARQUET ? STR("") : str_n(g->map.data.at + r.col[1].i[i], (size_t)r.col[2].i[i]);
 		TRY(quarantine(g, r.col[0].i[i], str_trim(key), STR("the key stood on an earlier line"), raw, e));
@@ -387,17 +391,21 @@ static enum rc cast_parquet(struct ingest *g, const struct col *col, size_t n, s
 		const char *to = value_type_names[asked != VALUE_TYPES ? asked : type_of_parquet(&col[i])];
 		str name = query_quote_name(g->a, col[i].name), text = query_quote_text(g->a, col[i].name);
 		buf_addf(&casts, ", TRY_CAST(" STR_FMT " AS %s) AS " STR_FMT, STR_ARG(name), to, STR_ARG(name));
-		buf_addf(&which, " WHEN " STR_FMT " IS NOT NULL AND TRY_CAST(" STR_FMT " AS %s) IS NULL THEN [" STR_FMT ", 'not a %s']", STR_ARG(name),
-			 STR_ARG(name), to, STR_ARG(text), to);
+		buf_addf(&which,
+			 " WHEN " STR_FMT " IS NOT NULL AND TRY_CAST(" STR_FMT " AS %s) IS NULL THEN [" STR_FMT ", 'not a %s']",
+			 STR_ARG(name), STR_ARG(name), to, STR_ARG(text), to);
 		if (listed(&g->req->key, col[i].name))
-			buf_addf(&which, " WHEN " STR_FMT " IS NULL THEN [" STR_FMT ", 'the key is missing']", STR_ARG(name), STR_ARG(text));
+			buf_addf(&which, " WHEN " STR_FMT " IS NULL THEN [" STR_FMT ", 'the key is missing']", STR_ARG(name),
+				 STR_ARG(text));
 	}
 	buf_add(&which, STR(" END"));
 	enum rc rc = casts.overflowed || which.overflowed ? FAIL(e, RC_TOO_LARGE, "too many columns") : RC_OK;
 	if (rc == RC_OK)
 		rc = query_define(g->q, STR("cairn_judged"),
-				  arena_printf(g->a, "SELECT row_number() OVER () AS " LINE ", " STR_FMT " AS cairn_wrong, to_json(f) AS cairn_text"
-						     STR_FMT " FROM cairn_file AS f", STR_ARG(buf_str(&which)), STR_ARG(buf_str(&casts))),
+				  arena_printf(g->a,
+					       "SELECT row_number() OVER () AS " LINE ", " STR_FMT
+					       " AS cairn_wrong, to_json(f) AS cairn_text" STR_FMT " FROM cairn_file AS f",
+					       STR_ARG(buf_str(&which)), STR_ARG(buf_str(&casts))),
 				  true, e);
 	buf_deinit(&casts);
 	buf_deinit(&which);
@@ -408,19 +416,31 @@ static enum rc split_parquet(struct ingest *g, struct err *e)
 {
 	struct result r;
 
-	TRY(query_exec(g->q, STR("CREATE TABLE " BAD " AS SELECT " LINE " AS line, cairn_wrong[1] AS column_name, cairn_wrong[2] AS reason,"
-				 " CAST(cairn_text AS VARCHAR) AS row_text FROM cairn_judged WHERE cairn_wrong IS NOT NULL"), NULL, e));
-	TRY(query_define(g->q, STR(ROWS), STR("SELECT * EXCLUDE (cairn_wrong, cairn_text) FROM cairn_judged WHERE cairn_wrong IS NULL"), false, e));
+	TRY(query_exec(g->q,
+		       STR("CREATE TABLE " BAD " AS SELECT " LINE
+			   " AS line, cairn_wrong[1] AS column_name, cairn_wrong[2] AS reason,"
+			   " CAST(cairn_text AS VARCHAR) AS row_text FROM cairn_judged WHERE cairn_wrong IS NOT NULL"),
+		       NULL, e));
+	TRY(query_define(g->q, STR(ROWS),
+			 STR("SELECT * EXCLUDE (cairn_wrong, cairn_text) FROM cairn_judged WHERE cairn_wrong IS NULL"), false,
+			 e));
 	if (g->req->key.n > 0) {
 		str key = key_columns(g), shown = query_quote_text(g->a, key);
-		TRY(query_exec(g->q, arena_printf(g->a, "CREATE TABLE cairn_repeats AS SELECT * FROM (SELECT " LINE ", min(" LINE ") OVER (PARTITION BY "
-							STR_FMT ") AS cairn_first FROM " ROWS ") WHERE " LINE " > cairn_first;\n"
-							"INSERT INTO " BAD " SELECT " LINE ", " STR_FMT ", 'the key stood on an earlier line',"
-							" CAST(cairn_text AS VARCHAR) FROM cairn_judged WHERE " LINE " IN (SELECT " LINE " FROM cairn_repeats)",
-						  STR_ARG(key), STR_ARG(shown)), NULL, e));
+		TRY(query_exec(
+		    g->q,
+		    arena_printf(
+			g->a,
+			"CREATE TABLE cairn_repeats AS SELECT * FROM (SELECT " LINE ", min(" LINE
+			") OVER (PARTITION BY " STR_FMT ") AS cairn_first FROM " ROWS ") WHERE " LINE " > cairn_first;\n"
+			"INSERT INTO " BAD " SELECT " LINE ", " STR_FMT ", 'the key stood on an earlier line',"
+			" CAST(cairn_text AS VARCHAR) FROM cairn_judged WHERE " LINE " IN (SELECT " LINE " FROM cairn_repeats)",
+			STR_ARG(key), STR_ARG(shown)),
+		    NULL, e));
 	}
-	TRY(query_define(g->q, STR(GOOD), arena_printf(g->a, "SELECT * EXCLUDE (" LINE ") FROM " ROWS "%s",
-						       g->req->key.n > 0 ? " WHERE " LINE " NOT IN (SELECT " LINE " FROM cairn_repeats)" : ""), false, e));
+	TRY(query_define(g->q, STR(GOOD),
+			 arena_printf(g->a, "SELECT * EXCLUDE (" LINE ") FROM " ROWS "%s",
+				      g->req->key.n > 0 ? " WHERE " LINE " NOT IN (SELECT " LINE " FROM cairn_repeats)" : ""),
+			 false, e));
 	TRY(query_run(g->q, STR("SELECT (SELECT count(*) FROM cairn_file), (SELECT count(*) FROM " BAD ")"), 1, g->a, &r, e));
 	g->n_source = r.col[0].i[0];
 	g->n_bad = r.col[1].i[0];
@@ -450,7 +470,8 @@ static enum rc load_parquet(struct ingest *g, struct err *e)
 
 /* --- publishing -------------------------------------------------------------------------------------------------- */
 
-static enum rc adopt(struct ingest *g, const char *what, const char *select, str *blob, int64_t *n_rows, int64_t *size, struct err *e)
+static enum rc adopt(struct ingest *g, const char *what, const char *select, str *blob, int64_t *n_rows, int64_t *size,
+		     struct err *e)
 {
 	char *id = arena_alloc_raw(g->a, BLOB_ID_LEN + 1);
 	char *path = arena_cstr(g->a, arena_printf(g->a, "%s/%s.parquet", query_scratch(g->q), what));
@@ -472,7 +493,8 @@ static enum rc first_problem(struct ingest *g, struct err *e)
 	TRY(query_run(g->q, STR("SELECT line, column_name, reason FROM " BAD " ORDER BY line LIMIT 1"), 1, g->a, &r, e));
 	CHECK(r.n == 1);
 	return FAIL(e, RC_INVALID, "none of the %lld rows fits; line %lld: " STR_FMT "%s" STR_FMT, (long long)g->n_source,
-		    (long long)r.col[0].i[0], STR_ARG(r.col[1].s[0]), r.col[1].s[0].len > 0 ? ": " : "", STR_ARG(r.col[2].s[0]));
+		    (long long)r.col[0].i[0], STR_ARG(r.col[1].s[0]), r.col[1].s[0].len > 0 ? ": " : "",
+		    STR_ARG(r.col[2].s[0]));
 }
 
 static enum rc describe(struct ingest *g, struct err *e)
@@ -503,8 +525,8 @@ static enum rc write_files(struct ingest *g, struct err *e)
 	v->n_quarantined = n_bad;
 	v->n_source_rows = g->n_source;
 	if (v->n_rows + n_bad != g->n_source || n_bad != g->n_bad)
-		return FAIL(e, RC_INTERNAL, "the file has %lld rows, but %lld were stored and %lld quarantined", (long long)g->n_source,
-			    (long long)v->n_rows, (long long)n_bad);
+		return FAIL(e, RC_INTERNAL, "the file has %lld rows, but %lld were stored and %lld quarantined",
+			    (long long)g->n_source, (long long)v->n_rows, (long long)n_bad);
 	return lake__profile(g->q, STR(GOOD), g->task, 0.75, 0.95, g->a, &v->profile, e);
 }
 
@@ -539,8 +561,9 @@ static enum rc count_reasons(struct ingest *g, struct ingest_result *out, struct
 
 	if (g->n_bad == 0)
 		return RC_OK;
-	TRY(query_run(g->q, STR("SELECT column_name, reason, count(*) FROM " BAD " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10"), REASONS_SHOWN,
-		      g->a, &r, e));
+	TRY(query_run(g->q,
+		      STR("SELECT column_name, reason, count(*) FROM " BAD " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10"),
+		      REASONS_SHOWN, g->a, &r, e));
 	struct ingest_reason *reason = ARENA_ARRAY(g->a, struct ingest_reason, r.n);
 	for (size_t i = 0; i < r.n; i++)
 		reason[i] = (struct ingest_reason){ r.col[0].s[i], r.col[1].s[i], r.col[2].i[i] };
@@ -598,10 +621,15 @@ static enum rc run_mapped(struct ingest *g, uint64_t since_ns, struct ingest_res
 	struct dataset_version newest = { 0 };
 	bool same = false;
 
-	g->format = g->req->format != FORMAT_AUTO ? (enum source_format)g->req->format : source_format_of(g->map.data, g->source_name);
+	g->format =
+	    g->req->format != FORMAT_AUTO ? (enum source_format)g->req->format : source_format_of(g->map.data, g->source_name);
 	g->v = (struct dataset_version){
-		.dataset = g->req->name, .source_blob = g->req->blob, .spec_hash = spec_hash(g->req, g->format, g->a),
-		.origin = arena_printf(g->a, "ingest " STR_FMT, STR_ARG(g->source_name)), .origin_kind = STR(LIN_SOURCE), .origin_id = g->req->blob,
+		.dataset = g->req->name,
+		.source_blob = g->req->blob,
+		.spec_hash = spec_hash(g->req, g->format, g->a),
+		.origin = arena_printf(g->a, "ingest " STR_FMT, STR_ARG(g->source_name)),
+		.origin_kind = STR(LIN_SOURCE),
+		.origin_id = g->req->blob,
 	};
 	TRY(find_same(g, &same, &newest, e));
 	if (same) {
@@ -618,8 +646,8 @@ static enum rc run_mapped(struct ingest *g, uint64_t since_ns, struct ingest_res
 	return rc;
 }
 
-enum rc lake__ingest(struct lake *l, const struct ingest_request *r, const struct principal *who, struct task *t, struct arena *a,
-		     struct ingest_result *out, struct err *e)
+enum rc lake__ingest(struct lake *l, const struct ingest_request *r, const struct principal *who, struct task *t,
+		     struct arena *a, struct ingest_result *out, struct err *e)
 {
 	struct ingest g = { .lake = l, .req = r, .who = who, .task = t, .a = a };
 	uint64_t since_ns = clock_ns(), size;

@@ -44,7 +44,8 @@ static enum rc ingest_admit(void *module, const struct principal *who, const voi
 	(void)who;
 	if (blob_open(l->core->blobs, r->blob, &fd, &size, e) != RC_OK) {
 		if (e->rc == RC_NOT_FOUND)
-			(void)FAIL(e, RC_NOT_FOUND, "no file " STR_FMT " was uploaded; PUT it to " API_CAIRN "/uploads first", STR_ARG(r->blob));
+			(void)FAIL(e, RC_NOT_FOUND, "no file " STR_FMT " was uploaded; PUT it to " API_CAIRN "/uploads first",
+				   STR_ARG(r->blob));
 		return err_field(e, "blob");
 	}
 	close(fd);
@@ -131,8 +132,8 @@ static void lake_close(void **slot)
 	free(l);
 }
 
-static const struct record *const stored[] = { &dataset_record, &dataset_version_record, &lake_source_record, &pipeline_row_record,
-					     &pipeline_run_record };
+static const struct record *const stored[] = { &dataset_record, &dataset_version_record, &lake_source_record,
+					       &pipeline_row_record, &pipeline_run_record };
 static const struct api apis[] = {
 	{ .name = "cairn", .prefix = API_CAIRN, .route = lake_dataset_routes, .n_route = LAKE_DATASET_ROUTES },
 	{ .name = "cairn", .prefix = API_CAIRN, .route = lake_pipeline_routes, .n_route = LAKE_PIPELINE_ROUTES },

@@ -59,15 +59,19 @@ extern const struct record lake_source_record;
 
 /* Makes v the newest version of its dataset: sets number, id and created_ms, writes rows, lineage node and audit entry. The
  * strings of v->id live in the arena. */
-enum rc lake__publish(struct tx *tx, struct dataset_version *v, const struct principal *who, struct arena *a, struct err *e) MUST_USE;
-enum rc lake__newest(struct tx *tx, struct arena *a, str dataset, struct dataset_version *out, bool *found, struct err *e) MUST_USE;
+enum rc lake__publish(struct tx *tx, struct dataset_version *v, const struct principal *who, struct arena *a,
+		      struct err *e) MUST_USE;
+enum rc lake__newest(struct tx *tx, struct arena *a, str dataset, struct dataset_version *out, bool *found,
+		     struct err *e) MUST_USE;
 enum rc lake__datasets(struct lake *l, struct arena *a, struct list *out, struct err *e) MUST_USE;
 enum rc lake__dataset(struct lake *l, struct arena *a, str name, struct dataset *out, struct err *e) MUST_USE;
 enum rc lake__versions(struct lake *l, struct arena *a, str name, struct list *out, struct err *e) MUST_USE;
 /* The newest versions of all datasets, or every version there is. */
-enum rc lake__all_versions(struct lake *l, struct arena *a, bool newest_only, int64_t limit, struct list *out, struct err *e) MUST_USE;
+enum rc lake__all_versions(struct lake *l, struct arena *a, bool newest_only, int64_t limit, struct list *out,
+			   struct err *e) MUST_USE;
 enum rc lake__source_put(struct lake *l, const struct lake_source *s, const struct principal *who, struct err *e) MUST_USE;
-enum rc lake__source_find(struct lake *l, struct arena *a, str blob, struct lake_source *out, bool *found, struct err *e) MUST_USE;
+enum rc lake__source_find(struct lake *l, struct arena *a, str blob, struct lake_source *out, bool *found,
+			  struct err *e) MUST_USE;
 
 /* --- ingest --------------------------------------------------------------------------------------------- */
 
@@ -101,13 +105,18 @@ str lake__show_bytes(struct arena *a, str raw, size_t max);
 /* --- profile -------------------------------------------------------------------------------------------- */
 
 /* Profiles every column of a table or view of the session; JSON. Only SELECTs, so it runs in the sandbox too. */
-enum rc lake__profile(struct query *q, str table, struct task *t_or_null, double from, double to, struct arena *a, str *json_out,
-		      struct err *e) MUST_USE;
+enum rc lake__profile(struct query *q, str table, struct task *t_or_null, double from, double to, struct arena *a,
+		      str *json_out, struct err *e) MUST_USE;
 extern const struct record profile_column_record;
 
 /* --- queries -------------------------------------------------------------------------------------------- */
 
-struct table { struct list columns /* struct dataset_column */; str rows /* JSON: a list of lists */; int64_t n_rows; bool more; };
+struct table {
+	struct list columns /* struct dataset_column */;
+	str rows /* JSON: a list of lists */;
+	int64_t n_rows;
+	bool more;
+};
 extern const struct record table_record;
 /* At most limit rows of a SELECT. */
 enum rc lake__table(struct query *q, str select, int64_t limit, struct arena *a, struct table *out, struct err *e) MUST_USE;

@@ -77,7 +77,8 @@ enum rc lake__order(const struct pipeline *p, const struct list *tables, size_t 
 	return RC_OK;
 }
 
-enum rc lake__plan(struct query *q, const struct pipeline *p, struct arena *a, struct list **tables_out, size_t **order_out, struct err *e)
+enum rc lake__plan(struct query *q, const struct pipeline *p, struct arena *a, struct list **tables_out, size_t **order_out,
+		   struct err *e)
 {
 	struct list *tables = ARENA_ARRAY(a, struct list, p->steps.n);
 	size_t *order = ARENA_ARRAY(a, size_t, p->steps.n);
@@ -175,7 +176,8 @@ static bool can_bind(const struct checking *c, size_t i)
 	return true;
 }
 
-static enum rc check_gates(const struct list *gates, const struct col *col, size_t n, const char *where, size_t i, struct err *e)
+static enum rc check_gates(const struct list *gates, const struct col *col, size_t n, const char *where, size_t i,
+			   struct err *e)
 {
 	for (size_t k = 0; k < gates->n; k++) {
 		const struct gate *g = LIST_AT(*gates, const struct gate, k);
@@ -249,8 +251,8 @@ static enum rc check(struct checking *c, struct err *e)
 
 /* --- applying ------------------------------------------------------------------------------------------------------------ */
 
-enum rc lake__pipeline_apply(struct lake *l, const struct pipeline *p, const struct definition_source *from, const struct principal *who,
-			     struct arena *a, struct apply_result *out, struct err *e)
+enum rc lake__pipeline_apply(struct lake *l, const struct pipeline *p, const struct definition_source *from,
+			     const struct principal *who, struct arena *a, struct apply_result *out, struct err *e)
 {
 	struct checking c = { .l = l, .p = p, .from = from, .a = a };
 	char digest[SHA256_HEX + 1];
@@ -259,7 +261,9 @@ enum rc lake__pipeline_apply(struct lake *l, const struct pipeline *p, const str
 	TRY(check(&c, e));
 	str definition = record_to_json(&pipeline_record, p, 0, a);
 	sha256_hex(definition, digest);
-	struct pipeline_row row = { .name = p->name, .description = p->description, .definition = definition, .digest = str_of(digest) };
+	struct pipeline_row row = {
+		.name = p->name, .description = p->description, .definition = definition, .digest = str_of(digest)
+	};
 	TRY(lake__pipeline_put(l, &row, p, who, &out->changed, e));
 	str *order = ARENA_ARRAY(a, str, p->steps.n);
 	for (size_t i = 0; i < p->steps.n; i++)

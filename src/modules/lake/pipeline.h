@@ -67,7 +67,8 @@ enum rc gate_rules(const void *gate, struct err *e) MUST_USE;
 /* The columns it needs are there and of a type it can judge. */
 enum rc lake__gate_fits(const struct gate *g, const struct col *col, size_t n, struct err *e) MUST_USE;
 /* Measures it on a table or view of the session; only SELECTs. */
-enum rc lake__gate_measure(struct query *q, const struct gate *g, str table, struct arena *a, struct gate_outcome *out, struct err *e) MUST_USE;
+enum rc lake__gate_measure(struct query *q, const struct gate *g, str table, struct arena *a, struct gate_outcome *out,
+			   struct err *e) MUST_USE;
 
 /* --- definitions -------------------------------------------------------------------------------------------- */
 
@@ -83,10 +84,11 @@ struct apply_result {
 extern const struct record apply_result_record;
 /* Steps in the order they run: index[i] is the i-th. tables[k]: list of str, what step k reads. RC_INVALID names a cycle. */
 enum rc lake__order(const struct pipeline *p, const struct list *tables, size_t *index, struct err *e) MUST_USE;
-enum rc lake__pipeline_apply(struct lake *l, const struct pipeline *p, const struct definition_source *from, const struct principal *who,
-			     struct arena *a, struct apply_result *out, struct err *e) MUST_USE;
+enum rc lake__pipeline_apply(struct lake *l, const struct pipeline *p, const struct definition_source *from,
+			     const struct principal *who, struct arena *a, struct apply_result *out, struct err *e) MUST_USE;
 /* As stored, decoded. */
-enum rc lake__pipeline(struct lake *l, struct arena *a, str name, struct pipeline_row *row, struct pipeline *out, struct err *e) MUST_USE;
+enum rc lake__pipeline(struct lake *l, struct arena *a, str name, struct pipeline_row *row, struct pipeline *out,
+		       struct err *e) MUST_USE;
 /* What each step reads and the order of steps, in a session before its sandbox. */
 enum rc lake__plan(struct query *q, const struct pipeline *p, struct arena *a, struct list **tables_out, size_t **order_out,
 		   struct err *e) MUST_USE;
@@ -96,15 +98,15 @@ enum rc lake__plan(struct query *q, const struct pipeline *p, struct arena *a, s
 struct pipeline_request { str name; bool force; };
 struct pipeline_result { str run_id, pipeline; bool skipped; str reason; int64_t n_gates; struct list outputs; };
 extern const struct record pipeline_request_record, pipeline_result_record;
-enum rc lake__pipeline_run(struct lake *l, const struct pipeline_request *r, const struct principal *who, struct task *t_or_null,
-			   struct arena *a, struct pipeline_result *out, struct err *e) MUST_USE;
+enum rc lake__pipeline_run(struct lake *l, const struct pipeline_request *r, const struct principal *who,
+			   struct task *t_or_null, struct arena *a, struct pipeline_result *out, struct err *e) MUST_USE;
 
 /* --- rows (pipeline_store.c) -------------------------------------------------------------------------------------- */
 
 /* revision and times are set; *changed is false when the digest is that of the stored one. RC_CONFLICT when another pipeline
  * makes one of the outputs. */
-enum rc lake__pipeline_put(struct lake *l, struct pipeline_row *row, const struct pipeline *p, const struct principal *who, bool *changed,
-			   struct err *e) MUST_USE;
+enum rc lake__pipeline_put(struct lake *l, struct pipeline_row *row, const struct pipeline *p, const struct principal *who,
+			   bool *changed, struct err *e) MUST_USE;
 enum rc lake__pipelines(struct lake *l, struct arena *a, struct list *out, struct err *e) MUST_USE;
 /* RC_CONFLICT while another run of the pipeline is running. */
 enum rc lake__run_begin(struct lake *l, struct pipeline_run *r, struct arena *a, struct err *e) MUST_USE;
@@ -115,8 +117,8 @@ enum rc lake__runs(struct lake *l, struct arena *a, str pipeline, int64_t limit,
 enum rc lake__run_last(struct lake *l, struct arena *a, str pipeline, bool succeeded, struct pipeline_run *out, bool *found,
 		       struct err *e) MUST_USE;
 /* Publishes the versions (as many as r->outputs) and ends the run, in one transaction with lineage and audit. */
-enum rc lake__run_publish(struct lake *l, struct pipeline_run *r, struct dataset_version *v, const struct principal *who, struct arena *a,
-			  struct err *e) MUST_USE;
+enum rc lake__run_publish(struct lake *l, struct pipeline_run *r, struct dataset_version *v, const struct principal *who,
+			  struct arena *a, struct err *e) MUST_USE;
 /* Marks runs whose task does not run any more. all: every one that says it runs. */
 enum rc lake__runs_settle(struct lake *l, bool all, struct err *e) MUST_USE;
 

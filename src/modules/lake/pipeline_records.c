@@ -70,7 +70,8 @@ static enum rc check_output(const struct pipeline *p, size_t i, struct err *e)
 		return FAIL(e, RC_INVALID, "outputs[%zu]: there is no step '" STR_FMT "'", i, STR_ARG(o->step));
 	for (size_t k = 0; k < p->inputs.n; k++) {
 		if (str_eq_nocase(*LIST_AT(p->inputs, const str, k), dataset))
-			return FAIL(e, RC_INVALID, "outputs[%zu]: '" STR_FMT "' is an input too; a pipeline cannot feed itself", i, STR_ARG(dataset));
+			return FAIL(e, RC_INVALID, "outputs[%zu]: '" STR_FMT "' is an input too; a pipeline cannot feed itself",
+				    i, STR_ARG(dataset));
 	}
 	for (size_t k = 0; k < i; k++) {
 		const struct pipeline_output *other = LIST_AT(p->outputs, const struct pipeline_output, k);
@@ -118,7 +119,8 @@ static const struct field pipeline_row_fields[] = {
 	FIELD(pipeline_row, created_ms, K_TIME, F_STORED | F_HIDE, "When it was first applied", .name = "created_at"),
 	FIELD(pipeline_row, updated_ms, K_TIME, F_STORED, "When it was last changed", .name = "updated_at"),
 };
-const struct record pipeline_row_record = RECORD(pipeline_row, pipeline_row_fields, "An applied pipeline", .table = "lake_pipelines");
+const struct record pipeline_row_record =
+    RECORD(pipeline_row, pipeline_row_fields, "An applied pipeline", .table = "lake_pipelines");
 
 static const struct field apply_result_fields[] = {
 	FIELD(apply_result, name, K_STR, 0, "Name of the pipeline"),
@@ -127,7 +129,8 @@ static const struct field apply_result_fields[] = {
 	FIELD(apply_result, order, K_STRS, 0, "Steps in the order they run"),
 	FIELD(apply_result, missing_inputs, K_STRS, 0, "Inputs that do not exist yet: steps that read them were checked for syntax only"),
 };
-const struct record apply_result_record = RECORD(apply_result, apply_result_fields, "What came of applying a pipeline", .name = "pipeline_applied");
+const struct record apply_result_record =
+    RECORD(apply_result, apply_result_fields, "What came of applying a pipeline", .name = "pipeline_applied");
 
 /* --- runs ------------------------------------------------------------------------------------------------------ */
 
@@ -187,7 +190,8 @@ static const struct field pipeline_run_fields[] = {
 	FIELD(pipeline_run, steps, K_RECORDS, F_STORED | F_HIDE, "Steps that ran", .sub = &run_step_record),
 	FIELD(pipeline_run, gates, K_RECORDS, F_STORED | F_HIDE, "Gates that were measured", .sub = &gate_outcome_record),
 };
-const struct record pipeline_run_record = RECORD(pipeline_run, pipeline_run_fields, "A run of a pipeline", .table = "lake_pipeline_runs");
+const struct record pipeline_run_record =
+    RECORD(pipeline_run, pipeline_run_fields, "A run of a pipeline", .table = "lake_pipeline_runs");
 static const struct field pipeline_run_brief_fields[] = {
 	RUN_FIELDS,
 	FIELD(pipeline_run, outputs, K_RECORDS, F_STORED | F_HIDE, "What it published", .sub = &run_output_record),

@@ -80,11 +80,16 @@ static enum rc gate_failed(const struct running *r, const struct gate_outcome *o
 	const char *of = o->column.len > 0 ? " of " : "";
 
 	if (o->n_failing > 0)
-		return FAIL(e, RC_GATE_FAILED, "step '" STR_FMT "': gate " STR_FMT "%s" STR_FMT " failed: %lld of %lld rows do not pass (%.6g pass; needed: "
-			    STR_FMT "); nothing was published, see run " STR_FMT, STR_ARG(o->step), STR_ARG(o->gate), of, STR_ARG(o->column),
-			    (long long)o->n_failing, (long long)o->n_checked, o->value, STR_ARG(o->bound), STR_ARG(r->run.id));
-	return FAIL(e, RC_GATE_FAILED, "step '" STR_FMT "': gate " STR_FMT "%s" STR_FMT " failed: measured %.15g, needed: " STR_FMT
-		    "; nothing was published, see run " STR_FMT, STR_ARG(o->step), STR_ARG(o->gate), of, STR_ARG(o->column), o->value, STR_ARG(o->bound),
+		return FAIL(e, RC_GATE_FAILED,
+			    "step '" STR_FMT "': gate " STR_FMT "%s" STR_FMT
+			    " failed: %lld of %lld rows do not pass (%.6g pass; needed: " STR_FMT
+			    "); nothing was published, see run " STR_FMT,
+			    STR_ARG(o->step), STR_ARG(o->gate), of, STR_ARG(o->column), (long long)o->n_failing,
+			    (long long)o->n_checked, o->value, STR_ARG(o->bound), STR_ARG(r->run.id));
+	return FAIL(e, RC_GATE_FAILED,
+		    "step '" STR_FMT "': gate " STR_FMT "%s" STR_FMT " failed: measured %.15g, needed: " STR_FMT
+		    "; nothing was published, see run " STR_FMT,
+		    STR_ARG(o->step), STR_ARG(o->gate), of, STR_ARG(o->column), o->value, STR_ARG(o->bound),
 		    STR_ARG(r->run.id));
 }
 
@@ -131,7 +136,8 @@ static enum rc run_steps(struct running *r, struct err *e)
 		const struct pipeline_step *s = LIST_AT(r->p.steps, const struct pipeline_step, r->order[i]);
 		if (work_cancelled(r->task))
 			return FAIL(e, RC_CANCELLED, "cancelled");
-		work_progress(r->task, 0.05 + 0.7 * (double)i / (double)n, "step " STR_FMT " (%zu of %zu)", STR_ARG(s->name), i + 1, n);
+		work_progress(r->task, 0.05 + 0.7 * (double)i / (double)n, "step " STR_FMT " (%zu of %zu)", STR_ARG(s->name),
+			      i + 1, n);
 		TRY(run_step(r, s, e));
 	}
 	for (size_t i = 0; i < r->p.outputs.n; i++) {
@@ -148,7 +154,8 @@ static enum rc describe(struct running *r, str step, struct dataset_version *v, 
 	struct col *col;
 	size_t n;
 
-	TRY(query_describe(r->q, arena_printf(r->a, "SELECT * FROM " STR_FMT, STR_ARG(query_quote_name(r->a, step))), r->a, &col, &n, e));
+	TRY(query_describe(r->q, arena_printf(r->a, "SELECT * FROM " STR_FMT, STR_ARG(query_quote_name(r->a, step))), r->a,
+			   &col, &n, e));
 	struct dataset_column *out = ARENA_ARRAY(r->a, struct dataset_column, n);
 	for (size_t i = 0; i < n; i++)
 		out[i] = (struct dataset_column){ col[i].name, col[i].sql_type };
@@ -165,9 +172,11 @@ static enum rc write_output(struct running *r, size_t i, double from, double to,
 	char *id = arena_alloc_raw(r->a, BLOB_ID_LEN + 1);
 	uint64_t size = 0;
 
-	*v = (struct dataset_version){ .dataset = o->dataset.len > 0 ? o->dataset : o->step, .origin_kind = STR(LIN_PIPELINE),
+	*v = (struct dataset_version){ .dataset = o->dataset.len > 0 ? o->dataset : o->step,
+				       .origin_kind = STR(LIN_PIPELINE),
 				       .origin_id = r->run.id,
-				       .origin = arena_printf(r->a, "pipeline " STR_FMT " run " STR_FMT, STR_ARG(r->p.name), STR_ARG(r->run.id)) };
+				       .origin = arena_printf(r->a, "pipeline " STR_FMT " run " STR_FMT, STR_ARG(r->p.name),
+							      STR_ARG(r->run.id)) };
 	str name = query_quote_name(r->a, o->step);
 	TRY(query_to_parquet(r->q, arena_printf(r->a, "SELECT * FROM " STR_FMT, STR_ARG(name)), str_of(path), &v->n_rows, e));
 	TRY(describe(r, o->step, v, e));
@@ -189,8 +198,10 @@ static enum rc write_outputs(struct running *r, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		if (work_cancelled(r->task))
 			return FAIL(e, RC_CANCELLED, "cancelled");
-		if (write_output(r, i, 0.78 + 0.17 * (double)i / (double)n, 0.78 + 0.17 * (double)(i + 1) / (double)n, e) != RC_OK)
-			return err_wrap(e, "output of step '" STR_FMT "'", STR_ARG(LIST_AT(r->p.outputs, const struct pipeline_output, i)->step));
+		if (write_output(r, i, 0.78 + 0.17 * (double)i / (double)n, 0.78 + 0.17 * (double)(i + 1) / (double)n, e) !=
+		    RC_OK)
+			return err_wrap(e, "output of step '" STR_FMT "'",
+					STR_ARG(LIST_AT(r->p.outputs, const struct pipeline_output, i)->step));
 	}
 	return RC_OK;
 }
@@ -251,8 +262,8 @@ static void tell(const struct pipeline_run *run, struct pipeline_result *out)
 	out->outputs = run->outputs;
 }
 
-enum rc lake__pipeline_run(struct lake *l, const struct pipeline_request *req, const struct principal *who, struct task *t, struct arena *a,
-			   struct pipeline_result *out, struct err *e)
+enum rc lake__pipeline_run(struct lake *l, const struct pipeline_request *req, const struct principal *who, struct task *t,
+			   struct arena *a, struct pipeline_result *out, struct err *e)
 {
 	struct running r = { .l = l, .who = who, .task = t, .a = a };
 	struct pipeline_run last = { 0 };

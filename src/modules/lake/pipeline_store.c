@@ -8,7 +8,13 @@
 
 /* --- definitions --------------------------------------------------------------------------------------------------- */
 
-struct pipeline_put { struct pipeline_row *row; const struct pipeline *p; const struct principal *who; struct arena *a; bool *changed; };
+struct pipeline_put {
+	struct pipeline_row *row;
+	const struct pipeline *p;
+	const struct principal *who;
+	struct arena *a;
+	bool *changed;
+};
 
 static str dataset_of(const struct pipeline_output *o)
 {
@@ -29,8 +35,8 @@ static enum rc refuse_shared_outputs(struct tx *tx, const struct pipeline_put *c
 			str theirs = dataset_of(LIST_AT(other.outputs, const struct pipeline_output, k / c->p->outputs.n));
 			str ours = dataset_of(LIST_AT(c->p->outputs, const struct pipeline_output, k % c->p->outputs.n));
 			if (str_eq_nocase(theirs, ours))
-				return FAIL(e, RC_CONFLICT, "dataset '" STR_FMT "' is made by pipeline '" STR_FMT "' already", STR_ARG(ours),
-					    STR_ARG(r->name));
+				return FAIL(e, RC_CONFLICT, "dataset '" STR_FMT "' is made by pipeline '" STR_FMT "' already",
+					    STR_ARG(ours), STR_ARG(r->name));
 		}
 	}
 	return RC_OK;
@@ -51,11 +57,12 @@ static enum rc put_pipeline(struct tx *tx, void *ctx, struct err *e)
 		return RC_OK;
 	TRY(refuse_shared_outputs(tx, c, e));
 	TRY(store_put(tx, &pipeline_row_record, c->row, e));
-	return event_audit(tx, c->who, "pipeline.apply", arena_printf(c->a, "pipeline:" STR_FMT, STR_ARG(c->row->name)), c->row->definition, e);
+	return event_audit(tx, c->who, "pipeline.apply", arena_printf(c->a, "pipeline:" STR_FMT, STR_ARG(c->row->name)),
+			   c->row->definition, e);
 }
 
-enum rc lake__pipeline_put(struct lake *l, struct pipeline_row *row, const struct pipeline *p, const struct principal *who, bool *changed,
-			   struct err *e)
+enum rc lake__pipeline_put(struct lake *l, struct pipeline_row *row, const struct pipeline *p, const struct principal *who,
+			   bool *changed, struct err *e)
 {
 	struct arena a;
 
@@ -87,8 +94,8 @@ static enum rc begin_run(struct tx *tx, void *ctx, struct err *e)
 	const struct run_begin *c = ctx;
 	struct rows rows;
 
-	TRY(db_query(tx, c->a, "SELECT id FROM lake_pipeline_runs WHERE pipeline = ? AND state = ?", VALS(V_STR(c->r->pipeline), V_I64(PIPE_RUNNING)),
-		     &rows, e));
+	TRY(db_query(tx, c->a, "SELECT id FROM lake_pipeline_runs WHERE pipeline = ? AND state = ?",
+		     VALS(V_STR(c->r->pipeline), V_I64(PIPE_RUNNING)), &rows, e));
 	if (rows.n > 0)
 		return FAIL(e, RC_CONFLICT, "pipeline '" STR_FMT "' is running already: " STR_FMT, STR_ARG(c->r->pipeline),
 			    STR_ARG(rows_at(&rows, 0, 0)->s));
@@ -127,10 +134,12 @@ static enum rc last_run(struct tx *tx, void *ctx, struct err *e)
 	if (c->succeeded)
 		return store_find(tx, c->a, &pipeline_run_record, "WHERE pipeline = ? AND state = ? ORDER BY id DESC LIMIT 1",
 				  VALS(V_STR(c->pipeline), V_I64(PIPE_SUCCEEDED)), c->out, c->found, e);
-	return store_find(tx, c->a, &pipeline_run_record, "WHERE pipeline = ? ORDER BY id DESC LIMIT 1", VALS(V_STR(c->pipeline)), c->out, c->found, e);
+	return store_find(tx, c->a, &pipeline_run_record, "WHERE pipeline = ? ORDER BY id DESC LIMIT 1",
+			  VALS(V_STR(c->pipeline)), c->out, c->found, e);
 }
 
-enum rc lake__run_last(struct lake *l, struct arena *a, str pipeline, bool succeeded, struct pipeline_run *out, bool *found, struct err *e)
+enum rc lake__run_last(struct lake *l, struct arena *a, str pipeline, bool succeeded, struct pipeline_run *out, bool *found,
+		       struct err *e)
 {
 	return db_read(l->core->db, last_run, &(struct run_last){ a, pipeline, succeeded, out, found }, e);
 }
@@ -142,10 +151,12 @@ static enum rc publish_run(struct tx *tx, void *ctx, struct err *e)
 	const struct run_publish *c = ctx;
 	struct pipeline_run *r = c->r;
 
-	TRY(lineage_node_put(tx, LIN_PIPELINE, r->id, arena_printf(c->a, STR_FMT " revision %lld", STR_ARG(r->pipeline), (long long)r->revision),
+	TRY(lineage_node_put(tx, LIN_PIPELINE, r->id,
+			     arena_printf(c->a, STR_FMT " revision %lld", STR_ARG(r->pipeline), (long long)r->revision),
 			     STR_NONE, e));
 	for (size_t i = 0; i < r->inputs.n; i++)
-		TRY(lineage_link(tx, LIN_DATASET, LIST_AT(r->inputs, const struct run_input, i)->id, LIN_PIPELINE, r->id, "read", e));
+		TRY(lineage_link(tx, LIN_DATASET, LIST_AT(r->inputs, const struct run_input, i)->id, LIN_PIPELINE, r->id,
+				 "read", e));
 	for (size_t i = 0; i < r->outputs.n; i++) {
 		TRY(lake__publish(tx, &c->v[i], c->who, c->a, e));
 		LIST_AT(r->outputs, struct run_output, i)->id = c->v[i].id;
@@ -158,8 +169,8 @@ static enum rc publish_run(struct tx *tx, void *ctx, struct err *e)
 			   record_to_json(&pipeline_run_brief_record, r, 0, c->a), e);
 }
 
-enum rc lake__run_publish(struct lake *l, struct pipeline_run *r, struct dataset_version *v, const struct principal *who, struct arena *a,
-			  struct err *e)
+enum rc lake__run_publish(struct lake *l, struct pipeline_run *r, struct dataset_version *v, const struct principal *who,
+			  struct arena *a, struct err *e)
 {
 	return db_write(l->core->db, publish_run, &(struct run_publish){ r, v, who, a }, e);
 }
@@ -183,13 +194,17 @@ enum rc lake__runs_settle(struct lake *l, bool all, struct err *e)
 	int64_t n = 0;
 
 	arena_init(&a);
-	enum rc rc = db_query1(l->core->db, &a, "SELECT id, task FROM lake_pipeline_runs WHERE state = ?", VALS(V_I64(PIPE_RUNNING)), &rows, e);
+	enum rc rc = db_query1(l->core->db, &a, "SELECT id, task FROM lake_pipeline_runs WHERE state = ?",
+			       VALS(V_I64(PIPE_RUNNING)), &rows, e);
 	for (size_t i = 0; rc == RC_OK && i < rows.n; i++) {
 		if (!all && still_runs(l, rows_at(&rows, i, 1)->s, &a))
 			continue;
-		rc = db_exec1(l->core->db, "UPDATE lake_pipeline_runs SET state = ?, ended_at = ?, message = ? WHERE id = ? AND state = ?",
-			      VALS(V_I64(PIPE_INTERRUPTED), V_I64(clock_ms()), V_CSTR("cairn stopped while this ran; nothing of it was published"),
-				   *rows_at(&rows, i, 0), V_I64(PIPE_RUNNING)), &n, e);
+		rc = db_exec1(l->core->db,
+			      "UPDATE lake_pipeline_runs SET state = ?, ended_at = ?, message = ? WHERE id = ? AND state = ?",
+			      VALS(V_I64(PIPE_INTERRUPTED), V_I64(clock_ms()),
+				   V_CSTR("cairn stopped while this ran; nothing of it was published"), *rows_at(&rows, i, 0),
+				   V_I64(PIPE_RUNNING)),
+			      &n, e);
 		if (rc == RC_OK && n > 0)
 			LOG(WARN, "pipeline.interrupted", KV_STR("run", rows_at(&rows, i, 0)->s));
 	}

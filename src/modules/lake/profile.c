@@ -97,8 +97,8 @@ static str number_of(struct arena *a, const struct col *c, str quoted)
 	case COL_I64:
 		return arena_printf(a, "CAST(" STR_FMT " AS DOUBLE)", STR_ARG(quoted));
 	case COL_F64:
-		return arena_printf(a, "CASE WHEN isfinite(CAST(" STR_FMT " AS DOUBLE)) THEN CAST(" STR_FMT " AS DOUBLE) END", STR_ARG(quoted),
-				    STR_ARG(quoted));
+		return arena_printf(a, "CASE WHEN isfinite(CAST(" STR_FMT " AS DOUBLE)) THEN CAST(" STR_FMT " AS DOUBLE) END",
+				    STR_ARG(quoted), STR_ARG(quoted));
 	case COL_TIME:
 		return arena_printf(a, "epoch(CAST(" STR_FMT " AS TIMESTAMP))", STR_ARG(quoted));
 	case COL_BOOL: case COL_TEXT: case COL_OTHER:
@@ -113,9 +113,12 @@ static enum rc profile_counts(struct profiler *p, struct profile_column *out, st
 	str c = p->column;
 	str numbers = p->number.len > 0 ? p->number : STR("NULL");
 	str sql = arena_printf(p->a,
-			       "SELECT count(*), count(" STR_FMT "), count(DISTINCT " STR_FMT "), left(CAST(min(" STR_FMT ") AS VARCHAR), %d),"
-			       " left(CAST(max(" STR_FMT ") AS VARCHAR), %d), count(x) FROM (SELECT " STR_FMT ", " STR_FMT " AS x FROM " STR_FMT ")",
-			       STR_ARG(c), STR_ARG(c), STR_ARG(c), TEXT_SHOWN, STR_ARG(c), TEXT_SHOWN, STR_ARG(c), STR_ARG(numbers), STR_ARG(p->table));
+			       "SELECT count(*), count(" STR_FMT "), count(DISTINCT " STR_FMT "), left(CAST(min(" STR_FMT
+			       ") AS VARCHAR), %d),"
+			       " left(CAST(max(" STR_FMT ") AS VARCHAR), %d), count(x) FROM (SELECT " STR_FMT ", " STR_FMT
+			       " AS x FROM " STR_FMT ")",
+			       STR_ARG(c), STR_ARG(c), STR_ARG(c), TEXT_SHOWN, STR_ARG(c), TEXT_SHOWN, STR_ARG(c),
+			       STR_ARG(numbers), STR_ARG(p->table));
 
 	TRY(ask(p, sql, 1, &r, e));
 	out->n = r.col[0].i[0];
@@ -139,8 +142,10 @@ static enum rc profile_numbers(struct profiler *p, struct profile_column *out, s
 	buf_add(&b, STR("SELECT mean, dev, least, greatest"));
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
 		buf_addf(&b, ", CAST(qs[%zu] AS DOUBLE)", i + 1);
-	buf_add(&b, STR(" FROM (SELECT avg(x) AS mean, CAST(coalesce(stddev_samp(x), 0) AS DOUBLE) AS dev, CAST(min(x) AS DOUBLE) AS least,"
-			" CAST(max(x) AS DOUBLE) AS greatest, quantile_cont(x, ["));
+	buf_add(
+	    &b,
+	    STR(" FROM (SELECT avg(x) AS mean, CAST(coalesce(stddev_samp(x), 0) AS DOUBLE) AS dev, CAST(min(x) AS DOUBLE) AS least,"
+		" CAST(max(x) AS DOUBLE) AS greatest, quantile_cont(x, ["));
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
 		buf_addf(&b, "%s%g", i > 0 ? ", " : "", quantiles[i]);
 	buf_addf(&b, "]) AS qs FROM (SELECT " STR_FMT " AS x FROM " STR_FMT "))", STR_ARG(p->number), STR_ARG(p->table));
@@ -158,11 +163,13 @@ static enum rc profile_numbers(struct profiler *p, struct profile_column *out, s
 	size_t n = isfinite(width) && width > 0 ? BINS : 1;
 	struct bin *bins = ARENA_ARRAY(p->a, struct bin, n);
 	for (size_t i = 0; i < n; i++)
-		bins[i] = (struct bin){ .from = least + width * (double)i, .to = i + 1 == n ? greatest : least + width * (double)(i + 1) };
-	str sql = arena_printf(p->a,
-			       "SELECT CAST(least(greatest(floor((x - (%.17g)) / %.17g), 0), %zu) AS BIGINT), count(*) FROM (SELECT " STR_FMT
-			       " AS x FROM " STR_FMT ") WHERE x IS NOT NULL GROUP BY 1",
-			       least, n > 1 ? width : 1.0, n - 1, STR_ARG(p->number), STR_ARG(p->table));
+		bins[i] = (struct bin){ .from = least + width * (double)i,
+					.to = i + 1 == n ? greatest : least + width * (double)(i + 1) };
+	str sql = arena_printf(
+	    p->a,
+	    "SELECT CAST(least(greatest(floor((x - (%.17g)) / %.17g), 0), %zu) AS BIGINT), count(*) FROM (SELECT " STR_FMT
+	    " AS x FROM " STR_FMT ") WHERE x IS NOT NULL GROUP BY 1",
+	    least, n > 1 ? width : 1.0, n - 1, STR_ARG(p->number), STR_ARG(p->table));
 	TRY(ask(p, sql, BINS, &r, e));
 	for (size_t i = 0; i < r.n; i++)
 		bins[r.col[0].i[i]].n = r.col[1].i[i];
@@ -175,8 +182,8 @@ static enum rc profile_top(struct profiler *p, struct profile_column *out, struc
 	struct result r;
 	str c = p->column;
 	str sql = arena_printf(p->a,
-			       "SELECT left(CAST(" STR_FMT " AS VARCHAR), %d) AS v, count(*) AS n FROM " STR_FMT " WHERE " STR_FMT
-			       " IS NOT NULL GROUP BY " STR_FMT " ORDER BY n DESC, v LIMIT %d",
+			       "SELECT left(CAST(" STR_FMT " AS VARCHAR), %d) AS v, count(*) AS n FROM " STR_FMT
+			       " WHERE " STR_FMT " IS NOT NULL GROUP BY " STR_FMT " ORDER BY n DESC, v LIMIT %d",
 			       STR_ARG(c), TEXT_SHOWN, STR_ARG(p->table), STR_ARG(c), STR_ARG(c), TOP);
 
 	TRY(ask(p, sql, TOP, &r, e));

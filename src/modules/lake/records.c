@@ -5,7 +5,17 @@ static const struct field lake_config_fields[] = {
 	FIELD(lake_config, query_ms, K_MS, 0, "How long a query of a user may run", .name = "query_time", .def = "30s"),
 	FIELD(lake_config, step_ms, K_MS, 0, "How long one step of a pipeline may run", .name = "step_time", .def = "1h"),
 };
-const struct record lake_config_record = RECORD(lake_config, lake_config_fields, "Datasets and pipelines", .name = "lake");
+static enum rc config_rules(const void *obj, struct err *e)
+{
+	const struct lake_config *c = obj;
+
+	if (c->query_ms > UINT32_MAX || c->step_ms > UINT32_MAX)
+		return FAIL(e, RC_INVALID, "query_time and step_time are at most 49d");
+	return RC_OK;
+}
+
+const struct record lake_config_record = RECORD(lake_config, lake_config_fields, "Datasets and pipelines", .name = "lake",
+						.validate = config_rules);
 
 /* --- datasets --------------------------------------------------------------------------------------------- */
 
@@ -52,11 +62,12 @@ static const struct field dataset_version_fields[] = {
 	FIELD(dataset_version, columns, K_RECORDS, F_STORED | F_HIDE, "Columns", .sub = &dataset_column_record),
 	FIELD(dataset_version, profile, K_JSON, F_STORED | F_HIDE, "What is in each column"),
 };
-const struct record dataset_version_record = RECORD(dataset_version, dataset_version_fields, "A published, immutable version of a dataset",
-						     .table = "lake_versions");
+const struct record dataset_version_record =
+    RECORD(dataset_version, dataset_version_fields, "A published, immutable version of a dataset", .table = "lake_versions");
 static const struct field dataset_version_brief_fields[] = { VERSION_FIELDS };
-const struct record dataset_version_brief_record = RECORD(dataset_version, dataset_version_brief_fields, "A version of a dataset in short",
-							   .name = "dataset_version_brief", .table = "lake_versions");
+const struct record dataset_version_brief_record =
+    RECORD(dataset_version, dataset_version_brief_fields, "A version of a dataset in short", .name = "dataset_version_brief",
+	   .table = "lake_versions");
 
 static const struct field lake_source_fields[] = {
 	FIELD(lake_source, blob, K_STR, F_STORED | F_KEY, "The file, by SHA-256"),
@@ -65,7 +76,8 @@ static const struct field lake_source_fields[] = {
 	FIELD(lake_source, created_ms, K_TIME, F_STORED, "When it was uploaded", .name = "created_at"),
 	FIELD(lake_source, who, K_STR, F_STORED | F_HIDE, "Who uploaded it"),
 };
-const struct record lake_source_record = RECORD(lake_source, lake_source_fields, "An uploaded file", .name = "upload", .table = "lake_sources");
+const struct record lake_source_record =
+    RECORD(lake_source, lake_source_fields, "An uploaded file", .name = "upload", .table = "lake_sources");
 
 /* --- ingest ------------------------------------------------------------------------------------------------- */
 
@@ -98,8 +110,8 @@ static const struct field ingest_request_fields[] = {
 	FIELD(ingest_request, nulls, K_STRS, 0, "Texts that stand for no value, as \"NA\"", .max = 32),
 	FIELD(ingest_request, tolerance, K_F64, 0, "Share of a column's values that may not fit its type and are quarantined", .min = 0, .max = 0.5),
 };
-const struct record ingest_request_record = RECORD(ingest_request, ingest_request_fields, "An uploaded file to make a dataset version of",
-						    .validate = ingest_rules);
+const struct record ingest_request_record =
+    RECORD(ingest_request, ingest_request_fields, "An uploaded file to make a dataset version of", .validate = ingest_rules);
 
 static const struct field ingest_reason_fields[] = {
 	FIELD(ingest_reason, column, K_STR, 0, "The column, or empty: the whole row"),

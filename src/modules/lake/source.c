@@ -82,8 +82,9 @@ static enum rc name_json_columns(struct source *s, struct arena *a, struct err *
 
 	s->n_col = s->json.n_column;
 	if (s->n_col == 0)
-		return FAIL(e, RC_INVALID, "no line or element of the file is a JSON object with a key: rows are expected as one "
-					   "object a line, or as one list of objects");
+		return FAIL(e, RC_INVALID,
+			    "no line or element of the file is a JSON object with a key: rows are expected as one "
+			    "object a line, or as one list of objects");
 	s->name = ARENA_ARRAY(a, str, s->n_col);
 	s->text_only = ARENA_ARRAY(a, bool, s->n_col);
 	map_init(&seen, a);

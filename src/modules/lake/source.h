@@ -31,7 +31,8 @@ struct source {
 	int64_t rows_line, rows_blank;
 };
 /* delimiter 0: found out. The columns are in the arena; data must stay. RC_INVALID says what is wrong with the file. */
-enum rc source_open(struct source *s, str data, enum source_format format, char delimiter, struct arena *a, struct err *e) MUST_USE;
+enum rc source_open(struct source *s, str data, enum source_format format, char delimiter, struct arena *a,
+		    struct err *e) MUST_USE;
 void source_close(struct source *s);
 void source_rewind(struct source *s);
 /* *end is true behind the last row. */

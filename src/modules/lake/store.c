@@ -35,8 +35,8 @@ static enum rc refuse_twin(struct tx *tx, str name, struct arena *a, struct err 
 {
 	struct rows rows;
 
-	TRY(db_query(tx, a, "SELECT name FROM lake_datasets WHERE lower(name) = lower(?) AND name <> ?", VALS(V_STR(name), V_STR(name)),
-		     &rows, e));
+	TRY(db_query(tx, a, "SELECT name FROM lake_datasets WHERE lower(name) = lower(?) AND name <> ?",
+		     VALS(V_STR(name), V_STR(name)), &rows, e));
 	if (rows.n > 0)
 		return FAIL(e, RC_CONFLICT, "dataset '" STR_FMT "' exists already; names must differ by more than case",
 			    STR_ARG(rows_at(&rows, 0, 0)->s));
@@ -67,7 +67,8 @@ enum rc lake__publish(struct tx *tx, struct dataset_version *v, const struct pri
 	CHECK(v->dataset.len > 0);
 	CHECK(v->n_source_rows == v->n_rows + v->n_quarantined);
 	TRY(refuse_twin(tx, v->dataset, a, e));
-	TRY(db_query(tx, a, "SELECT coalesce(max(number), 0) FROM lake_versions WHERE dataset = ?", VALS(V_STR(v->dataset)), &rows, e));
+	TRY(db_query(tx, a, "SELECT coalesce(max(number), 0) FROM lake_versions WHERE dataset = ?", VALS(V_STR(v->dataset)),
+		     &rows, e));
 	v->number = rows_at(&rows, 0, 0)->i + 1;
 	v->created_ms = clock_ms();
 	v->id = lake_version_id(a, v);
@@ -88,8 +89,8 @@ str lake_version_id(struct arena *a, const struct dataset_version *v)
 
 enum rc lake__newest(struct tx *tx, struct arena *a, str dataset, struct dataset_version *out, bool *found, struct err *e)
 {
-	return store_find(tx, a, &dataset_version_record, "WHERE dataset = ? ORDER BY number DESC LIMIT 1", VALS(V_STR(dataset)), out,
-			  found, e);
+	return store_find(tx, a, &dataset_version_record, "WHERE dataset = ? ORDER BY number DESC LIMIT 1",
+			  VALS(V_STR(dataset)), out, found, e);
 }
 
 enum rc lake_version(struct lake *l, struct arena *a, str dataset, int64_t number, struct dataset_version *out, struct err *e)
@@ -105,8 +106,8 @@ enum rc lake_version(struct lake *l, struct arena *a, str dataset, int64_t numbe
 				  VALS(V_STR(dataset)), named, out, e);
 	}
 	named = arena_printf(a, "version %lld of dataset '" STR_FMT "'", (long long)number, STR_ARG(dataset));
-	return store_get1(db, a, &dataset_version_record, "WHERE dataset = ? AND number = ?", VALS(V_STR(dataset), V_I64(number)), named,
-			  out, e);
+	return store_get1(db, a, &dataset_version_record, "WHERE dataset = ? AND number = ?",
+			  VALS(V_STR(dataset), V_I64(number)), named, out, e);
 }
 
 enum rc lake__datasets(struct lake *l, struct arena *a, struct list *out, struct err *e)
@@ -133,10 +134,10 @@ enum rc lake__versions(struct lake *l, struct arena *a, str name, struct list *o
 enum rc lake__all_versions(struct lake *l, struct arena *a, bool newest_only, int64_t limit, struct list *out, struct err *e)
 {
 	static const char *const newest =
-		"WHERE number = (SELECT d.newest FROM lake_datasets d WHERE d.name = lake_versions.dataset) ORDER BY created_at DESC LIMIT ?";
+	    "WHERE number = (SELECT d.newest FROM lake_datasets d WHERE d.name = lake_versions.dataset) ORDER BY created_at DESC LIMIT ?";
 
-	return store_list1(l->core->db, a, &dataset_version_record, newest_only ? newest : "ORDER BY created_at DESC, dataset LIMIT ?",
-			   VALS(V_I64(limit)), out, e);
+	return store_list1(l->core->db, a, &dataset_version_record,
+			   newest_only ? newest : "ORDER BY created_at DESC, dataset LIMIT ?", VALS(V_I64(limit)), out, e);
 }
 
 /* --- uploaded files ------------------------------------------------------------------------------------------- */
