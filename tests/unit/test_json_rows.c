@@ -49,6 +49,7 @@ static const struct { const char *text, *rows, *why; } cases[] = {
 	{ "[{\"a\":1},\n\n{\"a\":2}, 3]", "1:1 3:2 3:!3", "a list" },
 	{ " [ ] ", "", "an empty list" },
 	{ "\xef\xbb\xbf{\"a\":1}", "1:1", "a byte order mark" },
+	{ "\f[{\"a\":1}]", "1:!\f[{\"a\":1}]", "a form feed is no white space of JSON" },
 	{ "", "", "nothing" },
 };
 

@@ -161,11 +161,21 @@ static enum rc find_columns(struct json_rows *j, struct err *e)
 	}
 }
 
+/* By JSON's own white space: what is none of it (a form feed) makes the text no list. */
+static bool begins_list(str data)
+{
+	size_t i = 0;
+
+	while (i < data.len && (data.at[i] == ' ' || data.at[i] == '\t' || data.at[i] == '\n' || data.at[i] == '\r'))
+		i++;
+	return i < data.len && data.at[i] == '[';
+}
+
 enum rc json_rows_open(struct json_rows *j, str data, struct arena *a, struct err *e)
 {
 	if (str_starts(data, STR("\xef\xbb\xbf")))
 		data = str_skip(data, 3);
-	*j = (struct json_rows){ .data = data, .a = a, .is_list = str_starts(str_trim(str_head(data, 4096)), STR("[")) };
+	*j = (struct json_rows){ .data = data, .a = a, .is_list = begins_list(data) };
 	arena_init(&j->doc);
 	arena_init(&j->row);
 	map_init(&j->column, a);
