@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import subprocess
+import threading
+import time
 
 import requests
 
@@ -85,6 +87,37 @@ def test_killed_cairn_starts_again_with_all_it_acknowledged(make_cairn):
     assert {key["id"] for key in one.ok("GET", "/keys")["keys"]} >= {key["id"] for key in keys}
     for key in keys:
         assert one.ok("GET", "/whoami", token=key["key"])["name"] == key["name"]
+
+
+def test_kill_amid_writes_loses_nothing_acknowledged(make_cairn):
+    one = make_cairn()
+    acknowledged, headers = [], {"Authorization": f"Bearer {one.token}"}
+
+    def write():
+        with requests.Session() as session:
+            for i in range(100000):
+                try:
+                    answer = session.post(one.url + "/api/cairn/v1/keys", headers=headers, timeout=10,
+                                          json={"name": f"k{i}", "scope": "system.read"})
+                except requests.RequestException:
+                    return
+                assert answer.status_code == 201
+                acknowledged.append(answer.json())
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    time.sleep(1.0)
+    one.kill9()
+    for writer in writers:
+        writer.join()
+    one.start()
+    assert len(acknowledged) > 50
+    kept = {key["id"] for key in one.ok("GET", "/keys")["keys"]}
+    assert [key["id"] for key in acknowledged if key["id"] not in kept] == []
+    assert one.api("GET", "/status", token=acknowledged[-1]["key"]).status_code == 200
+    # What was written was audited in the same transaction.
+    assert one.ok("GET", "/audit", params={"object": f"key:{acknowledged[-1]['id']}"})["entries"]
 
 
 def test_sigterm_ends_it_cleanly_and_removes_its_address(make_cairn):
