@@ -179,6 +179,31 @@ static str show_us(struct arena *a, double us)
 	return us < 1e6 ? arena_printf(a, "%.2f ms", us / 1e3) : arena_printf(a, "%.2f s", us / 1e6);
 }
 
+static str show_took(struct arena *a, int64_t ms)
+{
+	if (ms < 1000)
+		return arena_printf(a, "%lld ms", (long long)ms);
+	return ms < MS_MINUTE ? arena_printf(a, "%.1f s", (double)ms / 1000) : clock_duration_text(a, ms / 1000 * 1000);
+}
+
+/* A list of scalars as "a, b". */
+static str joined(const struct value *v, struct arena *a)
+{
+	struct buf b = BUF_INIT(LIMIT_TEXT);
+
+	for (const struct value *m = v->first; m != NULL; m = m->next) {
+		if (m->kind == TOK_OBJECT || m->kind == TOK_ARRAY) {
+			buf_deinit(&b);
+			return value_text(v, a);
+		}
+		buf_add(&b, b.len > 0 ? STR(", ") : STR(""));
+		buf_add(&b, value_text(m, a));
+	}
+	str out = buf_to_arena(&b, a);
+	buf_deinit(&b);
+	return out;
+}
+
 str value_shown(const struct value *v, enum show show, struct arena *a)
 {
 	double n;
@@ -188,8 +213,12 @@ str value_shown(const struct value *v, enum show show, struct arena *a)
 		return STR("-");
 	if (show == SHOW_TIME && clock_get_rfc3339(value_text(v, a), &ms))
 		return show_ms(a, (double)ms);
+	if (show == SHOW_TOOK && clock_get_duration(value_text(v, a), &ms))
+		return show_took(a, ms);
+	if (show == SHOW_N)
+		return arena_printf(a, "%zu", v->n);
 	if (show == SHOW_TEXT || show == SHOW_TIME || !value_number(v, &n)) {
-		str text = value_text(v, a);
+		str text = v->kind == TOK_ARRAY ? joined(v, a) : value_text(v, a);
 		return text.len > 0 ? text : STR("-");
 	}
 	switch (show) {
@@ -205,24 +234,12 @@ str value_shown(const struct value *v, enum show show, struct arena *a)
 		return arena_printf(a, "%.1f %%", n * 100);
 	case SHOW_US:
 		return show_us(a, n);
-	case SHOW_TEXT: case SHOW_TIME:
+	case SHOW_TOOK:
+		return show_took(a, (int64_t)n);
+	case SHOW_TEXT: case SHOW_TIME: case SHOW_N:
 		break;
 	}
 	UNREACHABLE("shown above");
-}
-
-static enum show show_of_name(str name)
-{
-	static const struct { str name; enum show show; } names[] = {
-		{ { "count", 5 }, SHOW_COUNT }, { { "bytes", 5 }, SHOW_BYTES }, { { "number", 6 }, SHOW_NUMBER },
-		{ { "time", 4 }, SHOW_TIME }, { { "share", 5 }, SHOW_SHARE }, { { "us", 2 }, SHOW_US },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (str_eq(names[i].name, name))
-			return names[i].show;
-	}
-	return SHOW_TEXT;
 }
 
 /* "outputs.*.id": that of every element, joined. */
@@ -239,9 +256,24 @@ static str shown_of_all(const struct value *v, str path, enum show show, struct 
 		buf_add(&b, b.len > 0 ? STR(", ") : STR(""));
 		buf_add(&b, value_shown(value_at(m, rest), show, a));
 	}
-	str out = buf_to_arena(&b, a);
+	str out = b.len > 0 ? buf_to_arena(&b, a) : STR("-");
 	buf_deinit(&b);
 	return out;
+}
+
+static enum show show_of_name(str name)
+{
+	static const struct { str name; enum show show; } names[] = {
+		{ { "count", 5 }, SHOW_COUNT }, { { "bytes", 5 }, SHOW_BYTES }, { { "number", 6 }, SHOW_NUMBER },
+		{ { "time", 4 }, SHOW_TIME }, { { "share", 5 }, SHOW_SHARE }, { { "us", 2 }, SHOW_US },
+		{ { "took", 4 }, SHOW_TOOK },   { { "n", 1 }, SHOW_N },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (str_eq(names[i].name, name))
+			return names[i].show;
+	}
+	return SHOW_TEXT;
 }
 
 static bool truthy(const struct value *v)
@@ -356,7 +388,7 @@ static void print_by_columns(struct cli *c, const struct value *list, const stru
 	}
 	for (const struct value *m = list->first; m != NULL; m = m->next) {
 		for (size_t i = 0; i < g.n_col; i++)
-			*VEC_PUSH(c->arena, &g.cell) = clipped(c->arena, value_shown(value_at(m, columns[i].path), columns[i].show, c->arena));
+			*VEC_PUSH(c->arena, &g.cell) = clipped(c->arena, shown_of_all(m, str_of(columns[i].path), columns[i].show, c->arena));
 	}
 	grid_print(&g, c->tty_out);
 }
@@ -494,6 +526,12 @@ static void print_text(str s)
 		putchar('\n');
 }
 
+static void print_line(str s)
+{
+	put_cell(s, 0, false, true);
+	putchar('\n');
+}
+
 enum rc answer_show(struct cli *c, str json, struct err *e)
 {
 	const struct command *k = c->command;
@@ -507,7 +545,7 @@ enum rc answer_show(struct cli *c, str json, struct err *e)
 	}
 	TRY(value_parse(json, c->arena, &v, e));
 	if (k->done != NULL)
-		print_text(answer_line(c, k->done, v));
+		print_line(answer_line(c, k->done, v));
 	else if (k->flags & CMD_ROWS)
 		print_rows(c, v);
 	else if (k->list != NULL)

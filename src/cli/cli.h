@@ -17,13 +17,14 @@ struct cli {
 	struct arena *arena;
 	struct http_client *http;       /* opened by the first request */
 	struct globals global;
+	const char *program;            /* as it was called, for commands that are shown */
 	const struct command *command;
 	uint64_t given;                 /* bit i: field i of command->in stood on the command line */
 	bool tty_out, tty_err;
 };
 
 /* A column of a table: where its value stands in an element of the answer ("dataset.n_rows"), and how to show it. */
-enum show { SHOW_TEXT, SHOW_COUNT, SHOW_BYTES, SHOW_NUMBER, SHOW_TIME, SHOW_TIME_MS, SHOW_SHARE, SHOW_US };
+enum show { SHOW_TEXT, SHOW_COUNT, SHOW_BYTES, SHOW_NUMBER, SHOW_TIME, SHOW_TIME_MS, SHOW_SHARE, SHOW_US, SHOW_TOOK, SHOW_N };
 struct column { const char *path, *title; enum show show; };
 
 enum command_flags {

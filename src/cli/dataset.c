@@ -152,7 +152,7 @@ static const struct column gate_columns[] = {
 static const struct command data_commands[] = {
 	{ .noun = "dataset", .verb = "ingest", .doc = "Makes a dataset version of a file", .in = &ingest_record, .run = ingest_run,
 	  .done = "{id}: {n_rows:count} of {n_source_rows:count} rows, {n_quarantined:count} quarantined, "
-		  "{?unchanged}unchanged: the same file was ingested before{/}{!unchanged}in {took}{/}",
+		  "{?unchanged}unchanged: the same file was ingested before{/}{!unchanged}in {took:took}{/}",
 	  .example = "cairn dataset ingest taxis.csv --name trips --time-columns pickup,dropoff" },
 	{ .noun = "dataset", .verb = "list", .doc = "Lists the datasets", .method = "GET", .path = API_CAIRN "/datasets", .list = "datasets",
 	  .columns = dataset_columns, .example = "cairn dataset list --json" },

@@ -23,11 +23,29 @@ static const struct field online_fields[] = {
 };
 static const struct record online_record = RECORD(online, online_fields, "What to read");
 
+/* A line per feature: the answer has its values, states and times in the order they were asked for. */
+static void print_online(struct cli *c, const struct online *o, const struct value *v)
+{
+	static const char *const title[] = { "feature", "value", "status", "as of" };
+	static const bool right[ARRAY_LEN(title)] = { [1] = true };
+	struct grid g = { .title = title, .right = right, .n_col = ARRAY_LEN(title) };
+
+	for (size_t i = 0; i < o->features.n; i++) {
+		const char *n = arena_printf(c->arena, "%zu", i).at;
+		*VEC_PUSH(c->arena, &g.cell) = *LIST_AT(o->features, str, i);
+		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.values"), n), SHOW_NUMBER, c->arena);
+		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.statuses"), n), SHOW_TEXT, c->arena);
+		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.event_times"), n), SHOW_TIME, c->arena);
+	}
+	grid_print(&g, c->tty_out);
+}
+
 static enum rc online_run(struct cli *c, const void *in, struct err *e)
 {
 	const struct online *o = in;
 	struct buf b = BUF_INIT(1u << 20);
 	struct http_answer got;
+	struct value *v;
 	struct jw w;
 
 	jw_init(&w, &b);
@@ -49,7 +67,11 @@ static enum rc online_run(struct cli *c, const void *in, struct err *e)
 	struct ask q = { .method = "POST", .path = STR(API_CAIRN "/features/online"), .body = buf_to_arena(&b, c->arena) };
 	buf_deinit(&b);
 	TRY(client_ask(c, &q, &got, e));
-	return answer_show(c, got.body, e);
+	if (c->global.json)
+		return answer_show(c, got.body, e);
+	TRY(value_parse(got.body, c->arena, &v, e));
+	print_online(c, o, v);
+	return RC_OK;
 }
 
 static const struct column view_columns[] = {
@@ -72,7 +94,7 @@ static const struct command feature_commands[] = {
 	  .example = "cairn features apply features.yaml" },
 	{ .noun = "features", .verb = "materialise", .doc = "Brings a view's newest values online", .in = &materialise_record, .method = "POST",
 	  .path = API_CAIRN "/feature-views/{name}/materialise", .flags = CMD_TASK,
-	  .done = "{view} is online as of {as_of:time}: {n_keys:count} keys of {source}, in {took}", .example = "cairn features materialise zone_stats --as-of 2019-03-25T00:00:00Z" },
+	  .done = "{view} is online as of {as_of:time}: {n_keys:count} keys of {source}, in {took:took}", .example = "cairn features materialise zone_stats --as-of 2019-03-25T00:00:00Z" },
 	{ .noun = "features", .verb = "list", .doc = "Lists the feature views", .method = "GET", .path = API_CAIRN "/feature-views",
 	  .list = "feature_views", .columns = view_columns, .example = "cairn features list" },
 	{ .noun = "features", .verb = "show", .doc = "Shows a feature view", .in = &view_name_record, .method = "GET",
@@ -81,7 +103,7 @@ static const struct command feature_commands[] = {
 	  .example = "cairn features get zone_stats:trips_7d zone=\"Midtown Center\"" },
 	{ .noun = "training-set", .verb = "create", .doc = "Joins labels with features as they were at each label's time", .in = &view_file_record,
 	  .method = "POST", .path = API_CAIRN "/training-sets", .flags = CMD_TASK | CMD_FILE,
-	  .done = "training set {name} ({id}): {n_rows:count} rows, {n_train:count} to train, {n_valid:count} held out, columns {columns}",
+	  .done = "training set {name} ({id}): {n_rows:count} rows, {n_train:count} to train, {n_valid:count} held out, {columns:n} columns",
 	  .example = "cairn training-set create training_set.yaml" },
 	{ .noun = "training-set", .verb = "list", .doc = "Lists the training sets", .method = "GET", .path = API_CAIRN "/training-sets",
 	  .list = "training_sets", .columns = training_set_columns, .example = "cairn training-set list" },

@@ -30,8 +30,11 @@ static enum rc run(struct cli *c, const void *in, struct err *e)
 	return answer_show(c, answer, e);
 }
 
-static int tell(const struct cli *c, const struct err *e)
+static int tell(const struct cli *c, struct err *e)
 {
+	/* A message may repeat what stood in data: nothing of it steers the terminal. */
+	for (char *p = e->msg; *p != '\0'; p++)
+		*p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
 	bool named = e->field[0] == '\0' || str_find(str_of(e->msg), str_of(e->field)) >= 0;
 
 	(void)fflush(stdout);
@@ -43,7 +46,7 @@ static int tell(const struct cli *c, const struct err *e)
 int main(int argc, char **argv)
 {
 	struct arena arena;
-	struct cli c = { .arena = &arena, .tty_out = isatty(STDOUT_FILENO) == 1, .tty_err = isatty(STDERR_FILENO) == 1 };
+	struct cli c = { .arena = &arena, .program = argc > 0 ? argv[0] : "cairn", .tty_out = isatty(STDOUT_FILENO) == 1, .tty_err = isatty(STDERR_FILENO) == 1 };
 	struct err e = ERR_INIT;
 	str noun;
 	void *in = NULL;

@@ -20,6 +20,12 @@ struct run_arg { str run_id; };
 static const struct field run_fields[] = { FIELD(run_arg, run_id, K_STR, F_KEY | F_REQUIRED, "Id of the run") };
 static const struct record run_record = RECORD(run_arg, run_fields, "Which run");
 
+static const struct column run_columns[] = {
+	{ "run.info.run_id", "run", SHOW_TEXT }, { "run.info.run_name", "name", SHOW_TEXT }, { "run.info.status", "status", SHOW_TEXT },
+	{ "run.info.user_id", "by", SHOW_TEXT }, { "run.info.start_time", "started", SHOW_TIME_MS }, { "run.info.end_time", "ended", SHOW_TIME_MS },
+	{ "run.info.artifact_uri", "artifacts", SHOW_TEXT }, { .path = NULL },
+};
+
 /* Ids of the experiments to look in, as JSON strings. */
 static enum rc experiment_ids(struct cli *c, str name, struct jw *w, struct err *e)
 {
@@ -103,6 +109,32 @@ static enum rc runs_list_run(struct cli *c, const void *in, struct err *e)
 	return RC_OK;
 }
 
+static enum rc run_show_run(struct cli *c, const void *in, struct err *e)
+{
+	static const struct column metric[] = { { "key", "metric", SHOW_TEXT }, { "value", "value", SHOW_NUMBER }, { "step", "step", SHOW_COUNT }, { .path = NULL } };
+	static const struct column param[] = { { "key", "parameter", SHOW_TEXT }, { "value", "value", SHOW_TEXT }, { .path = NULL } };
+	static const struct column tag[] = { { "key", "tag", SHOW_TEXT }, { "value", "value", SHOW_TEXT }, { .path = NULL } };
+	static const struct { const char *path; const struct column *columns; } parts[] = {
+		{ "run.data.metrics", metric }, { "run.data.params", param }, { "run.data.tags", tag },
+	};
+	struct http_answer got;
+	struct value *v;
+
+	TRY(client_run(c, in, &got, e));
+	if (c->global.json)
+		return answer_show(c, got.body, e);
+	TRY(value_parse(got.body, c->arena, &v, e));
+	answer_print_object(c, v, run_columns);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const struct value *list = value_at(v, parts[i].path);
+		if (list == NULL || list->n == 0)
+			continue;
+		putchar('\n');
+		answer_print_list(c, list, parts[i].columns);
+	}
+	return RC_OK;
+}
+
 /* --- models ------------------------------------------------------------------------------------------------------ */
 
 struct model_arg { str name; };
@@ -110,7 +142,7 @@ static const struct field model_fields[] = { FIELD(model_arg, name, K_STR, F_KEY
 static const struct record model_record = RECORD(model_arg, model_fields, "Which model");
 
 static const struct column model_columns[] = {
-	{ "name", "name", SHOW_TEXT }, { "latest_versions.0.version", "version", SHOW_COUNT }, { "aliases", "aliases", SHOW_TEXT },
+	{ "name", "name", SHOW_TEXT }, { "latest_versions.0.version", "version", SHOW_COUNT }, { "aliases.*.alias", "aliases", SHOW_TEXT },
 	{ "description", "description", SHOW_TEXT }, { "last_updated_timestamp", "updated", SHOW_TIME_MS }, { .path = NULL },
 };
 static const struct column version_columns[] = {
@@ -244,12 +276,12 @@ static const struct record train_record = RECORD(file_arg, train_fields, "A trai
 static const struct command model_commands[] = {
 	{ .noun = "train", .doc = "Searches for the best model; every trial is a run", .in = &train_record, .method = "POST",
 	  .path = API_CAIRN "/train", .flags = CMD_TASK | CMD_FILE,
-	  .done = "{name}: {n_trials} trials ({n_pruned} given up early) in {took}; best run {best_run_id}, {metric} {value:number} "
+	  .done = "{name}: {n_trials} trials ({n_pruned} given up early) in {took:took}; best run {best_run_id}, {metric} {value:number} "
 		  "on the held-out rows (predicting the mean: {baseline:number})", .example = "cairn train train.yaml" },
 	{ .noun = "runs", .verb = "list", .doc = "Lists tracked runs", .in = &runs_record, .run = runs_list_run,
 	  .example = "cairn runs list --experiment taxi-fare --order \"metrics.rmse ASC\"" },
 	{ .noun = "runs", .verb = "show", .doc = "Shows a run's parameters, metrics and tags", .in = &run_record, .method = "GET",
-	  .path = MLFLOW "/runs/get", .example = "cairn runs show 8f1c…" },
+	  .path = MLFLOW "/runs/get", .run = run_show_run, .example = "cairn runs show 8f1c…" },
 	{ .noun = "models", .verb = "list", .doc = "Lists registered models", .method = "GET", .path = MLFLOW "/registered-models/search?max_results=1000",
 	  .list = "registered_models", .columns = model_columns, .example = "cairn models list" },
 	{ .noun = "models", .verb = "show", .doc = "Lists a model's versions", .in = &model_record, .method = "GET",

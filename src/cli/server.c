@@ -233,9 +233,9 @@ static void print_up(struct cli *c, const struct server_told *told, str dir, con
 		return;
 	}
 	printf("cairn %s at " STR_FMT " (process %lld, data in " STR_FMT ")\n", how, STR_ARG(told->url), (long long)told->pid, STR_ARG(dir));
-	printf("  console   cairn console" STR_FMT "   prints a link that signs you in\n", STR_ARG(flags));
+	printf("  console   %s console" STR_FMT "   prints a link that signs you in\n", c->program, STR_ARG(flags));
 	printf("  token     " STR_FMT "/admin.token\n", STR_ARG(dir));
-	printf("  stop      cairn down" STR_FMT "\n", STR_ARG(flags));
+	printf("  stop      %s down" STR_FMT "\n", c->program, STR_ARG(flags));
 }
 
 static enum rc up_run(struct cli *c, const void *in, struct err *e)
@@ -333,8 +333,8 @@ static enum rc console_run(struct cli *c, const void *in, struct err *e)
 
 static const struct column status_columns[] = {
 	{ "version", "version", SHOW_TEXT }, { "data_dir", "data", SHOW_TEXT }, { "database", "database", SHOW_TEXT },
-	{ "pid", "process", SHOW_TEXT }, { "uptime", "up for", SHOW_TEXT }, { "rss_bytes", "memory", SHOW_BYTES },
-	{ "cpu", "processor time", SHOW_TEXT }, { "threads", "threads", SHOW_TEXT }, { "tasks_running", "tasks running", SHOW_TEXT },
+	{ "pid", "process", SHOW_TEXT }, { "uptime", "up for", SHOW_TOOK }, { "rss_bytes", "memory", SHOW_BYTES },
+	{ "cpu", "processor time", SHOW_TOOK }, { "threads", "threads", SHOW_TEXT }, { "tasks_running", "tasks running", SHOW_TEXT },
 	{ .path = NULL },
 };
 static const struct command server_commands[] = {
