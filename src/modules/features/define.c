@@ -303,7 +303,7 @@ static enum rc publish_all(struct features *f, const struct apply *c, struct err
 enum rc features__apply(struct features *f, const struct view_document *d, const struct principal *who, struct arena *a,
 			struct view_changes *out, struct err *e)
 {
-	struct list views;
+	struct list views = { 0 };
 
 	OBJ_CHECK(f, FEATURES_MAGIC);
 	TRY(views_of(d, a, &views, e));
