@@ -29,6 +29,7 @@ struct xgb_train {
 enum rc xgb_fit(const struct xgb_train *t, struct booster **out, struct err *e) MUST_USE;
 /* Keeps the first n rounds: what early stopping found best. */
 enum rc xgb_keep_rounds(struct booster *b, int n, struct err *e) MUST_USE;
+/* XGBoost trusts the file's indices: a model of others must have been checked (serve's forest_check). */
 enum rc xgb_load(str model /* JSON or UBJ bytes */, struct booster **out, struct err *e) MUST_USE;
 void xgb_free(struct booster **slot);
 enum rc xgb_save_json(struct booster *b, struct arena *a, str *out, struct err *e) MUST_USE;

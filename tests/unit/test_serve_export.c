@@ -179,7 +179,7 @@ static void test_broken_trees_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	static const char good[] =
-		"{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{\"tree_info\":[0],\"trees\":[{\"left_children\":[1,-1,-1],"
+		"{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{\"tree_info\":[0],\"trees\":[{\"id\":0,\"left_children\":[1,-1,-1],"
 		"\"right_children\":[2,-1,-1],\"split_indices\":[1,0,0],\"split_conditions\":[5E-1,1E0,2E0],\"default_left\":[1,0,0],"
 		"\"split_type\":[0,0,0]}]}},\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\"},"
 		"\"objective\":{\"name\":\"reg:squarederror\"}},\"version\":[1,7,4]}";
@@ -192,10 +192,17 @@ static void test_broken_trees_are_refused(void **state)
 		{ "[1,0,0],\"split_c", "[2,0,0],\"split_c", "splits by feature 2 of 2" },
 		{ "[5E-1,", "[NaN,", "no finite number" },
 		{ "[5E-1,", "[5E60,", "no finite number" },
-		{ "[0,0,0]}]", "[1,0,0]}]", "splits by category" },
+		{ "[0,0,0]}]", "[1,0,0]}]", "1 nodes split by category, but categories are given for 0" },
+		{ "[0,0,0]}]", "[1,0,0],\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[2],\"categories\":[1]}]",
+		  "the categories of split 0 are not there" },
+		{ "[0,0,0]}]", "[1,0,0],\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[1],\"categories\":[1]}]",
+		  "splits by category cannot be converted" },
+		{ "[0,0,0]}]", "[0,0]}]", "split_type has 2 entries" },
+		{ "\"id\":0", "\"id\":1", "tree 0 has id 1" },
 		{ "[0],\"trees\"", "[1],\"trees\"", "output 1 of 1" },
 		{ "[0],\"trees\"", "[],\"trees\"", "0 entries for 1 trees" },
-		{ "gbtree", "gblinear", "only gbtree" },
+		{ "gbtree", "gblinear", "there are gbtree and dart" },
+		{ "gbtree", "dart", "of dart" },
 		{ "reg:squarederror", "binary:hinge", "binary:hinge" },
 		{ "\"5E-1\"", "\"half\"", "base_score" },
 		{ "\"num_feature\":\"2\"", "\"num_feature\":\"0\"", "num_feature" },
@@ -206,9 +213,67 @@ static void test_broken_trees_are_refused(void **state)
 	assert_int_equal(trees.n_node, 3);
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		assert_int_equal(forest_read(with(f, str_of(good), row[i].from, row[i].to), &f->a, &trees, &f->e), RC_INVALID);
+		/* What XGBoost could not be given is refused by forest_check too; it may be given categories and other objectives. */
+		bool xgboost_may = strstr(row[i].message, "cannot be converted") != NULL || strstr(row[i].message, "binary:") != NULL || strstr(row[i].message, "of dart") != NULL ||
+				   strstr(row[i].message, "base_score") != NULL;
+		struct err ignored = ERR_INIT;
+		assert_int_equal(forest_check(with(f, str_of(good), row[i].from, row[i].to), &ignored), xgboost_may ? RC_OK : RC_INVALID);
 		if (strstr(f->e.msg, row[i].message) == NULL && strstr(f->e.field, row[i].message) == NULL)
 			fail_msg("row %zu: '%s' %s is not '%s'", i, f->e.msg, f->e.field, row[i].message);
 	}
+}
+
+static void test_ubjson_is_read_as_json(void **state)
+{
+	struct fixture *f = *state;
+	const struct xgb_param p[] = { { "objective", "multi:softprob" }, { "num_class", "3" }, { "max_depth", "4" } };
+	const struct xgb_data d = { .x = f->x, .y = f->y, .n_row = ROWS, .n_col = COLS };
+	const struct xgb_train t = { .train = &d, .param = p, .n_param = 3, .rounds = 5 };
+	struct forest a, b;
+	struct booster *booster;
+	str json, ubj;
+
+	for (size_t k = 0; k < ROWS; k++)
+		f->y[k] = (float)(k % 3);
+	OK(f, xgb_fit(&t, &booster, &f->e));
+	OK(f, xgb_save_json(booster, &f->a, &json, &f->e));
+	OK(f, xgb_save_ubj(booster, &f->a, &ubj, &f->e));
+	xgb_free(&booster);
+	OK(f, forest_read(json, &f->a, &a, &f->e));
+	OK(f, forest_read(ubj, &f->a, &b, &f->e));
+	assert_int_equal(a.n_tree, 15);
+	assert_int_equal(a.n_tree, b.n_tree);
+	assert_int_equal(a.n_node, b.n_node);
+	for (size_t i = 0; i < a.n_tree; i++) {
+		const struct tree *x = &a.tree[i], *y = &b.tree[i];
+		assert_int_equal(x->n, y->n);
+		assert_int_equal(x->group, y->group);
+		assert_memory_equal(x->left, y->left, x->n * sizeof(x->left[0]));
+		assert_memory_equal(x->right, y->right, x->n * sizeof(x->right[0]));
+		assert_memory_equal(x->feature, y->feature, x->n * sizeof(x->feature[0]));
+		assert_memory_equal(x->value, y->value, x->n * sizeof(x->value[0]));
+		assert_memory_equal(x->missing_left, y->missing_left, x->n * sizeof(x->missing_left[0]));
+	}
+	for (size_t i = 0; i < ubj.len; i += 1 + ubj.len / 300)   /* cut anywhere */
+		assert_int_equal(forest_check(str_head(ubj, i), &f->e), RC_INVALID);
+	assert_int_equal(forest_check(arena_printf(&f->a, STR_FMT "x", STR_ARG(json)), &f->e), RC_INVALID);
+}
+
+static void test_dart_is_served_not_converted(void **state)
+{
+	struct fixture *f = *state;
+	const struct xgb_param p[] = { { "booster", "dart" }, { "rate_drop", "0.3" } };
+	struct forest trees;
+	str json = train(f, p, 2, 6);
+	size_t n;
+
+	OK(f, forest_check(json, &f->e));
+	assert_int_equal(forest_read(json, &f->a, &trees, &f->e), RC_INVALID);
+	assert_non_null(strstr(f->e.msg, "dart"));
+	struct loaded *m = load(f, &xgboost_runtime, json);
+	(void)predict(f, m, f->x, 3, &n);
+	assert_int_equal(n, 3);
+	m->ops->unload(&m);
 }
 
 int main(void)
@@ -218,6 +283,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranges_and_forests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_broken_trees_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ubjson_is_read_as_json, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dart_is_served_not_converted, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

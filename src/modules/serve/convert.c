@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "core/event.h"
 #include "io/blob.h"
-#include "io/xgboost.h"
 #include "modules/serve/onnx_export.h"
 #include "modules/serve/serve_int.h"
 #include "modules/tracking/tracking.h"
@@ -136,19 +135,6 @@ static enum rc compare(struct conversion *c, struct err *e)
 
 /* --- converting -------------------------------------------------------------------------------- */
 
-static enum rc read_forest(struct conversion *c, struct err *e)
-{
-	struct booster *b;
-	str json = STR_NONE;
-
-	/* XGBoost itself brings every older or binary form to today's JSON. */
-	TRY(xgb_load(c->package.source.main.data, &b, e));
-	enum rc rc = xgb_save_json(b, c->arena, &json, e);
-	xgb_free(&b);
-	TRY(rc);
-	return forest_read(json, c->arena, &c->forest, e);
-}
-
 static enum rc convert(struct conversion *c, struct err *e)
 {
 	const struct model_spec *spec = &c->package.spec;
@@ -156,7 +142,7 @@ static enum rc convert(struct conversion *c, struct err *e)
 	str doc = arena_printf(c->arena, STR_FMT " version %lld", STR_ARG(c->source.name), (long long)c->source.version);
 
 	progress(c, 0.1, "reading the trees");
-	TRY(read_forest(c, e));
+	TRY(forest_read(c->package.source.main.data, c->arena, &c->forest, e));
 	progress(c, 0.3, "writing them as ONNX");
 	TRY(onnx_of_forest(&c->forest, output, doc, c->arena, &c->onnx, e));
 	const struct runtime_source source = { .main = { STR("model.onnx"), c->onnx }, .spec = c->package.source.spec,

@@ -1,4 +1,5 @@
-/* forest.c -- XGBoost's JSON model format (1.6 to 2.x), through record tables, into trees that are known to be sound. */
+/* forest.c -- XGBoost's model format (1.6 to 2.x, JSON or UBJSON), through record tables, into trees that are known to be
+ * sound. */
 #include "modules/serve/forest.h"
 
 #include <float.h>
@@ -6,39 +7,54 @@
 
 #include "base/id.h"
 #include "base/record.h"
+#include "modules/serve/ubjson.h"
 
 #define NODES_MAX 50e6          /* numbers in one list: far above what trains on one machine */
 #define TREES_MAX 1e6
 #define FEATURES_MAX 1000000
+#define CATEGORIES_MAX (1 << 24)
 
 /* --- as it is written -------------------------------------------------------------------------- */
 
 struct tree_text {
+	int64_t id;
 	struct list left_children, right_children, split_indices, split_conditions, default_left, split_type;
+	struct list categories, categories_nodes, categories_segments, categories_sizes;
 };
 static const struct field tree_text_fields[] = {
+	FIELD(tree_text, id, K_I64, F_REQUIRED, "Its place among the trees"),
 	FIELD(tree_text, left_children, K_I64S, F_REQUIRED, "Left child by node, -1 in leaves", .max = NODES_MAX),
 	FIELD(tree_text, right_children, K_I64S, F_REQUIRED, "Right child by node, -1 in leaves", .max = NODES_MAX),
 	FIELD(tree_text, split_indices, K_I64S, F_REQUIRED, "Feature by node", .max = NODES_MAX),
 	FIELD(tree_text, split_conditions, K_F64S, F_REQUIRED, "Threshold by node, the output in leaves", .max = NODES_MAX),
 	FIELD(tree_text, default_left, K_I64S, F_REQUIRED, "1 where a missing value goes left", .max = NODES_MAX),
 	FIELD(tree_text, split_type, K_I64S, 0, "1 where the split is by category", .max = NODES_MAX),
+	FIELD(tree_text, categories, K_I64S, 0, "Categories of all splits", .max = NODES_MAX),
+	FIELD(tree_text, categories_nodes, K_I64S, 0, "Nodes that split by category", .max = NODES_MAX),
+	FIELD(tree_text, categories_segments, K_I64S, 0, "Where their categories begin", .max = NODES_MAX),
+	FIELD(tree_text, categories_sizes, K_I64S, 0, "How many they are", .max = NODES_MAX),
 };
-static const struct record tree_text_record = RECORD(tree_text, tree_text_fields, "One tree", .open = true);
+static const struct record tree_text_record = RECORD(tree_text, tree_text_fields, "One tree", .open = true, .name = "tree");
 
 struct trees_text { struct list trees, tree_info; };
 static const struct field trees_text_fields[] = {
-	FIELD(trees_text, trees, K_RECORDS, F_REQUIRED, "The trees", .sub = &tree_text_record, .max = TREES_MAX),
-	FIELD(trees_text, tree_info, K_I64S, F_REQUIRED, "Output group by tree", .max = TREES_MAX),
+	FIELD(trees_text, trees, K_RECORDS, 0, "The trees", .sub = &tree_text_record, .max = TREES_MAX),
+	FIELD(trees_text, tree_info, K_I64S, 0, "Output group by tree", .max = TREES_MAX),
 };
-static const struct record trees_text_record = RECORD(trees_text, trees_text_fields, "A booster of trees", .open = true);
+static const struct record trees_text_record = RECORD(trees_text, trees_text_fields, "A booster of trees", .open = true, .name = "trees");
 
-struct booster_text { str name; struct trees_text model; };
+struct gbtree_text { struct trees_text model; };
+static const struct field gbtree_text_fields[] = { FIELD(gbtree_text, model, K_RECORD, F_REQUIRED, "The trees", .sub = &trees_text_record) };
+static const struct record gbtree_text_record = RECORD(gbtree_text, gbtree_text_fields, "The booster within dart", .open = true, .name = "gbtree");
+
+struct booster_text { str name; struct trees_text model; struct gbtree_text gbtree; struct list weight_drop; };
 static const struct field booster_text_fields[] = {
 	FIELD(booster_text, name, K_STR, F_REQUIRED, "gbtree, dart or gblinear"),
 	FIELD(booster_text, model, K_RECORD, 0, "Of gbtree", .sub = &trees_text_record),
+	FIELD(booster_text, gbtree, K_RECORD, 0, "Of dart", .sub = &gbtree_text_record),
+	FIELD(booster_text, weight_drop, K_F64S, 0, "Weight by tree, of dart", .max = TREES_MAX),
 };
-static const struct record booster_text_record = RECORD(booster_text, booster_text_fields, "A booster", .open = true);
+static const struct record booster_text_record = RECORD(booster_text, booster_text_fields, "A booster", .open = true, .name = "booster");
 
 struct param_text { str base_score; int64_t num_class, num_feature, num_target; };
 static const struct field param_text_fields[] = {
@@ -47,11 +63,11 @@ static const struct field param_text_fields[] = {
 	FIELD(param_text, num_feature, K_I64, F_REQUIRED, "Columns of the matrix", .min = 1, .max = FEATURES_MAX),
 	FIELD(param_text, num_target, K_I64, 0, "Outputs", .min = 0, .max = 100000, .def = "1"),
 };
-static const struct record param_text_record = RECORD(param_text, param_text_fields, "The learner's parameters", .open = true);
+static const struct record param_text_record = RECORD(param_text, param_text_fields, "The learner's parameters", .open = true, .name = "param");
 
 struct objective_text { str name; };
 static const struct field objective_text_fields[] = { FIELD(objective_text, name, K_STR, F_REQUIRED, "The objective") };
-static const struct record objective_text_record = RECORD(objective_text, objective_text_fields, "An objective", .open = true);
+static const struct record objective_text_record = RECORD(objective_text, objective_text_fields, "An objective", .open = true, .name = "objective");
 
 struct learner_text { struct booster_text gradient_booster; struct param_text learner_model_param; struct objective_text objective; };
 static const struct field learner_text_fields[] = {
@@ -59,13 +75,13 @@ static const struct field learner_text_fields[] = {
 	FIELD(learner_text, learner_model_param, K_RECORD, F_REQUIRED, "Its parameters", .sub = &param_text_record),
 	FIELD(learner_text, objective, K_RECORD, F_REQUIRED, "What it was trained for", .sub = &objective_text_record),
 };
-static const struct record learner_text_record = RECORD(learner_text, learner_text_fields, "A learner", .open = true);
+static const struct record learner_text_record = RECORD(learner_text, learner_text_fields, "A learner", .open = true, .name = "learner");
 
 struct model_text { struct learner_text learner; };
 static const struct field model_text_fields[] = {
 	FIELD(model_text, learner, K_RECORD, F_REQUIRED, "The learner", .sub = &learner_text_record),
 };
-static const struct record model_text_record = RECORD(model_text, model_text_fields, "An XGBoost model", .open = true);
+static const struct record model_text_record = RECORD(model_text, model_text_fields, "An XGBoost model", .open = true, .name = "model");
 
 /* --- objectives -------------------------------------------------------------------------------- */
 
@@ -92,6 +108,12 @@ static float base_margin(enum base_form form, float score)
 	UNREACHABLE("base form");
 }
 
+static void shape_read(const struct param_text *p, struct forest *f)
+{
+	f->n_feature = (size_t)p->num_feature;
+	f->n_group = (size_t)(p->num_class > 1 ? p->num_class : p->num_target > 1 ? p->num_target : 1);
+}
+
 static enum rc objective_read(const struct learner_text *l, struct forest *f, struct err *e)
 {
 	const struct param_text *p = &l->learner_model_param;
@@ -105,8 +127,6 @@ static enum rc objective_read(const struct learner_text *l, struct forest *f, st
 	if (p->num_target > 1 && p->num_class > 1)
 		return FAIL(e, RC_INVALID, "a model with several targets of several classes cannot be converted");
 	f->objective = name;
-	f->n_feature = (size_t)p->num_feature;
-	f->n_group = (size_t)(p->num_class > 1 ? p->num_class : p->num_target > 1 ? p->num_target : 1);
 	for (size_t i = 0; i < ARRAY_LEN(objectives); i++) {
 		if (!str_eq(name, str_of(objectives[i].name)))
 			continue;
@@ -134,10 +154,33 @@ static enum rc lengths_agree(const struct tree_text *t, size_t n, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(list); i++)
 		if (list[i].n != n)
 			return FAIL(e, RC_INVALID, "%s has %zu entries for %zu nodes", list[i].name, list[i].n, n);
+	return t->split_type.n == 0 || t->split_type.n == n
+		       ? RC_OK : FAIL(e, RC_INVALID, "split_type has %zu entries for %zu nodes", t->split_type.n, n);
+}
+
+/* Every list of categories lies within all of them, and belongs to a node. */
+static enum rc categories_fit(const struct tree_text *t, size_t n, struct err *e)
+{
+	size_t n_split = t->categories_nodes.n;
+	int64_t n_all = (int64_t)t->categories.n, in_order = -1;
+
+	if (t->categories_segments.n != n_split || t->categories_sizes.n != n_split)
+		return FAIL(e, RC_INVALID, "the lists of categories have different lengths");
+	for (size_t i = 0; i < n_split; i++) {
+		int64_t node = *LIST_AT(t->categories_nodes, int64_t, i), from = *LIST_AT(t->categories_segments, int64_t, i);
+		int64_t size = *LIST_AT(t->categories_sizes, int64_t, i);
+		if (node <= in_order || (uint64_t)node >= n || from < 0 || from > n_all || size < 0 || size > n_all - from)
+			return FAIL(e, RC_INVALID, "the categories of split %zu are not there", i);
+		in_order = node;
+	}
+	for (size_t i = 0; i < t->categories.n; i++)
+		if (*LIST_AT(t->categories, int64_t, i) < 0 || *LIST_AT(t->categories, int64_t, i) >= CATEGORIES_MAX)
+			return FAIL(e, RC_INVALID, "category %lld is out of range", (long long)*LIST_AT(t->categories, int64_t, i));
+	size_t n_by_category = 0;
 	for (size_t i = 0; i < t->split_type.n; i++)
-		if (*LIST_AT(t->split_type, int64_t, i) != 0)
-			return FAIL(e, RC_INVALID, "node %zu splits by category, which cannot be converted", i);
-	return RC_OK;
+		n_by_category += *LIST_AT(t->split_type, int64_t, i) != 0;
+	return n_by_category == n_split
+		       ? RC_OK : FAIL(e, RC_INVALID, "%zu nodes split by category, but categories are given for %zu", n_by_category, n_split);
 }
 
 static enum rc node_read(const struct tree_text *t, size_t i, size_t n_feature, int32_t *left, int32_t *right, int32_t *feature,
@@ -193,6 +236,7 @@ static enum rc tree_read(const struct tree_text *text, size_t n_feature, struct 
 	size_t n = text->left_children.n;
 
 	TRY(lengths_agree(text, n, e));
+	TRY(categories_fit(text, n, e));
 	int32_t *left = ARENA_ARRAY(a, int32_t, n), *right = ARENA_ARRAY(a, int32_t, n), *feature = ARENA_ARRAY(a, int32_t, n);
 	float *value = ARENA_ARRAY(a, float, n);
 	bool *missing_left = ARENA_ARRAY(a, bool, n);
@@ -213,34 +257,83 @@ static enum rc trees_read(const struct trees_text *text, struct arena *a, struct
 		return FAIL(e, RC_INVALID, "tree_info has %zu entries for %zu trees", text->tree_info.n, n);
 	struct tree *tree = ARENA_ARRAY(a, struct tree, n > 0 ? n : 1);
 	for (size_t i = 0; i < n; i++) {
+		const struct tree_text *t = LIST_AT(text->trees, struct tree_text, i);
 		int64_t group = *LIST_AT(text->tree_info, int64_t, i);
-		if (tree_read(LIST_AT(text->trees, struct tree_text, i), f->n_feature, a, &tree[i], e) != RC_OK)
+		if (tree_read(t, f->n_feature, a, &tree[i], e) != RC_OK)
 			return err_wrap(e, "tree %zu", i);
 		if (group < 0 || (uint64_t)group >= f->n_group)
 			return FAIL(e, RC_INVALID, "tree %zu adds to output %lld of %zu", i, (long long)group, f->n_group);
+		if (t->id != (int64_t)i)
+			return FAIL(e, RC_INVALID, "tree %zu has id %lld", i, (long long)t->id);
 		tree[i].group = (size_t)group;
 		f->n_node += tree[i].n;
+		f->has_categories = f->has_categories || t->categories_nodes.n > 0;
 	}
 	f->tree = tree;
 	f->n_tree = n;
 	return RC_OK;
 }
 
-enum rc forest_read(str json, struct arena *a, struct forest *out, struct err *e)
+/* --- models ------------------------------------------------------------------------------------ */
+
+/* As XGBoost tells the two apart: by what follows the first brace. */
+static enum rc model_decode(str model, struct arena *a, struct model_text *out, struct err *e)
+{
+	struct ubjson_source s;
+	struct token t;
+
+	if (model.len < 2 || model.at[0] != '{')
+		return FAIL(e, RC_INVALID, "this is no XGBoost model in JSON or UBJSON: those begin with '{'");
+	if (model.at[1] == '"')
+		return record_from_json(&model_text_record, model, a, 0, out, e);
+	ubjson_source_init(&s, model, a, "model");
+	TRY(record_decode(&model_text_record, &s.super, 0, out, e));
+	return token_next(&s.super, &t, e);
+}
+
+static enum rc model_read(const struct model_text *m, struct arena *a, struct forest *f, struct err *e)
+{
+	const struct booster_text *b = &m->learner.gradient_booster;
+	bool is_dart = str_eq(b->name, STR("dart"));
+
+	if (!is_dart && !str_eq(b->name, STR("gbtree")))
+		return FAIL(e, RC_INVALID, "the booster is '" STR_FMT "'; there are gbtree and dart", STR_ARG(str_head(b->name, 40)));
+	shape_read(&m->learner.learner_model_param, f);
+	f->is_dart = is_dart;
+	TRY(trees_read(is_dart ? &b->gbtree.model : &b->model, a, f, e));
+	if (is_dart && b->weight_drop.n != f->n_tree)
+		return FAIL(e, RC_INVALID, "weight_drop has %zu entries for %zu trees", b->weight_drop.n, f->n_tree);
+	return RC_OK;
+}
+
+enum rc forest_check(str model, struct err *e)
+{
+	struct forest f = { 0 };
+	struct model_text m;
+	struct arena a;
+
+	arena_init(&a);
+	enum rc rc = model_decode(model, &a, &m, e);
+	if (rc == RC_OK)
+		rc = model_read(&m, &a, &f, e);
+	arena_deinit(&a);
+	return rc;
+}
+
+enum rc forest_read(str model, struct arena *a, struct forest *out, struct err *e)
 {
 	struct forest f = { 0 };
 	struct model_text m;
 	struct arena text;
 
 	arena_init(&text);
-	enum rc rc = record_from_json(&model_text_record, json, &text, 0, &m, e);
-	if (rc == RC_OK && !str_eq(m.learner.gradient_booster.name, STR("gbtree")))
-		rc = FAIL(e, RC_INVALID, "the booster is '" STR_FMT "'; only gbtree can be converted",
-			  STR_ARG(str_head(m.learner.gradient_booster.name, 40)));
+	enum rc rc = model_decode(model, &text, &m, e);
+	if (rc == RC_OK)
+		rc = model_read(&m, a, &f, e);
+	if (rc == RC_OK && (f.is_dart || f.has_categories))
+		rc = FAIL(e, RC_INVALID, "a model %s cannot be converted", f.is_dart ? "of dart, which weighs its trees," : "that splits by category");
 	if (rc == RC_OK)
 		rc = objective_read(&m.learner, &f, e);
-	if (rc == RC_OK)
-		rc = trees_read(&m.learner.gradient_booster.model, a, &f, e);
 	if (rc == RC_OK) {
 		f.objective = arena_dup(a, f.objective);
 		*out = f;

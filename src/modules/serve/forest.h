@@ -1,4 +1,4 @@
-/* forest.h -- XGBoost's trees, read from its JSON and checked.
+/* forest.h -- XGBoost's trees, read from its JSON or UBJSON and checked.
  *
  * What is read is what prediction needs. A forest that was read is sound: every child and feature exists, no node is
  * reached twice, so that whoever walks or writes it out need not look. Pure; any thread. */
@@ -25,10 +25,13 @@ struct forest {
 	float base;                     /* the sum begins with it */
 	const struct tree *tree;
 	size_t n_tree, n_node;          /* nodes of all trees */
+	bool is_dart, has_categories;   /* false in what forest_read gives */
 };
 
-/* RC_INVALID says what is broken, or what is there that no other runtime could do (linear boosters, categories). */
-enum rc forest_read(str json, struct arena *a, struct forest *out, struct err *e) MUST_USE;
+/* RC_INVALID says what is broken, or what is there that no other runtime could do (dropped trees, categories). */
+enum rc forest_read(str model, struct arena *a, struct forest *out, struct err *e) MUST_USE;
+/* Whether XGBoost can be given the model: it follows what a file says without looking, out of its memory and for ever. */
+enum rc forest_check(str model, struct err *e) MUST_USE;
 /* n rows of n_feature values each that try it: values at its thresholds and just beside them, missing ones, others between. */
 float *forest_rows(const struct forest *f, size_t n, uint64_t seed, struct arena *a);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/xgboost.h"
+#include "modules/serve/forest.h"
 #include "modules/serve/runtime.h"
 
 struct xgboost_model {
@@ -41,6 +42,7 @@ static enum rc load(const struct runtime_source *s, struct loaded **out, struct 
 	struct booster *b;
 	size_t n;
 
+	TRY(forest_check(s->main.data, e));
 	TRY(xgb_load(s->main.data, &b, e));
 	if (xgb_n_features(b, &n, e) != RC_OK) {
 		xgb_free(&b);
