@@ -61,7 +61,7 @@ static enum rc rename_lineage(struct tx *tx, const struct change *c, struct err 
 {
 	struct rows rows;
 
-	TRY(db_query(tx, c->a, "SELECT version FROM model_versions WHERE model = ?", VALS(V_STR(c->new_name)), &rows, e));
+	TRY(store_version_numbers(tx, c->a, c->new_name, &rows, e));
 	for (size_t i = 0; i < rows.n; i++) {
 		long long number = rows_at(&rows, i, 0)->i;
 		str old = arena_printf(c->a, STR_FMT "@%lld", STR_ARG(c->name), number);

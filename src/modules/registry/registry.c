@@ -6,21 +6,6 @@
 #include "core/module.h"
 #include "modules/registry/registry_int.h"
 
-static const struct migration migrations[] = {
-	{ 1,
-	  "CREATE TABLE registered_models (name TEXT PRIMARY KEY, description TEXT NOT NULL, created BIGINT NOT NULL, updated BIGINT NOT NULL);\n"
-	  "CREATE TABLE model_tags (model TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (model, key));\n"
-	  "CREATE TABLE model_aliases (model TEXT NOT NULL, alias TEXT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (model, alias));\n"
-	  "CREATE TABLE model_versions (model TEXT NOT NULL, version BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT NOT NULL,"
-	  " description TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL, location TEXT NOT NULL, run_id TEXT NOT NULL,"
-	  " run_link TEXT NOT NULL, model_id TEXT NOT NULL, PRIMARY KEY (model, version));\n"
-	  "CREATE INDEX model_versions_run ON model_versions (run_id);\n"
-	  "CREATE TABLE model_version_tags (model TEXT NOT NULL, version BIGINT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
-	  " PRIMARY KEY (model, version, key));\n"
-	  "CREATE TABLE model_version_files (model TEXT NOT NULL, version BIGINT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL,"
-	  " size BIGINT NOT NULL, PRIMARY KEY (model, version, path))" },
-};
-
 static enum rc registry_open(struct core *c, const void *config, void **self_out, struct err *e)
 {
 	struct registry *r = calloc(1, sizeof(*r));
@@ -60,8 +45,8 @@ const struct module registry_module = {
 	.name = "registry",
 	.doc = "Registered models, their versions and aliases, over MLflow's API",
 	.needs = needs,
-	.migration = migrations,
-	.n_migration = ARRAY_LEN(migrations),
+	.migration = registry_migrations,
+	.n_migration = REGISTRY_MIGRATIONS,
 	.api = apis,
 	.n_api = ARRAY_LEN(apis),
 	.check = registry_checks,

@@ -84,7 +84,8 @@ struct stage_change { str name; int64_t version; str stage; bool archive_existin
 enum rc version_stage(struct registry *r, struct arena *a, const struct stage_change *c, const struct principal *who,
 		      struct version_row *out, struct err *e) MUST_USE;
 
-enum { MODEL_ROUTES = 14, VERSION_ROUTES = 10, REGISTRY_CHECKS = 2 };
+enum { MODEL_ROUTES = 14, VERSION_ROUTES = 10, REGISTRY_CHECKS = 2, REGISTRY_MIGRATIONS = 1 };
+extern const struct migration registry_migrations[REGISTRY_MIGRATIONS];
 extern const struct route model_routes[MODEL_ROUTES], version_routes[VERSION_ROUTES], registry_root_routes[1];
 extern const struct check_def registry_checks[REGISTRY_CHECKS];
 

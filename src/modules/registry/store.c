@@ -134,6 +134,11 @@ static enum rc read_number(struct tx *tx, const char *sql, const struct val *v, 
 	return rc;
 }
 
+enum rc store_version_numbers(struct tx *tx, struct arena *a, str name, struct rows *out, struct err *e)
+{
+	return db_query(tx, a, "SELECT version FROM model_versions WHERE model = ?", VALS(V_STR(name)), out, e);
+}
+
 enum rc store_newest(struct tx *tx, str name, int64_t *out, struct err *e)
 {
 	return read_number(tx, "SELECT COALESCE(MAX(version), 0) FROM model_versions WHERE model = ? AND stage <> '" STAGE_DELETED "'",

@@ -20,6 +20,8 @@ enum rc store_alias_delete(struct tx *tx, str name, str alias, struct err *e) MU
 enum rc store_alias_find(struct tx *tx, str name, str alias, int64_t *version_out, struct err *e) MUST_USE;
 /* The highest version of each of the stages (of str; all when empty). */
 enum rc store_latest(struct tx *tx, struct arena *a, str name, const struct list *stages, struct list *out, struct err *e) MUST_USE;
+/* Numbers of all versions, deleted ones too. */
+enum rc store_version_numbers(struct tx *tx, struct arena *a, str name, struct rows *out, struct err *e) MUST_USE;
 /* The highest that is not deleted; 0 when there is none. */
 enum rc store_newest(struct tx *tx, str name, int64_t *out, struct err *e) MUST_USE;
 
@@ -41,6 +43,15 @@ struct registry_search { str filter; struct list order_by; int64_t limit, offset
 struct registry_found { struct list rows; bool more; };
 enum rc store_models_search(struct tx *tx, struct arena *a, const struct registry_search *s, struct registry_found *out, struct err *e) MUST_USE;
 enum rc store_versions_search(struct tx *tx, struct arena *a, const struct registry_search *s, struct registry_found *out, struct err *e) MUST_USE;
+
+/* store_tables.c */
+enum look {
+	LOOK_FILES,                     /* pinned files of versions, newest first: model, version, path, blob, size */
+	LOOK_ALIAS_COUNT,
+	LOOK_ALIASES_ADRIFT,            /* those that point to no version: model, alias, version */
+	LOOKS,
+};
+enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
 
 #define VERSION_COLUMNS                                                                                              \
 	"v.model, v.version, v.created, v.updated, v.description, v.stage, v.source, v.location, v.run_id, v.run_link, v.model_id"

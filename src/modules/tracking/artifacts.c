@@ -41,7 +41,7 @@ enum rc artifact_root_path(struct arena *a, str uri, str *out, struct err *e)
 
 /* --- one transaction each ---------------------------------------------------------------------------- */
 
-struct look {
+struct find {
 	struct tracking *t;
 	struct arena *a;
 	str path, run_id, model_id;
@@ -55,7 +55,7 @@ struct look {
 
 static enum rc find_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 	bool found;
 
 	TRY(store_artifact_find(tx, l->a, l->path, &l->entry, &found, e));
@@ -67,7 +67,7 @@ static enum rc find_tx(struct tx *tx, void *ctx, struct err *e)
 
 enum rc artifact_get(struct tracking *t, struct arena *a, str root_uri, str path, struct artifact *out, struct err *e)
 {
-	struct look l = { .t = t, .a = a };
+	struct find l = { .t = t, .a = a };
 	str root, below;
 
 	TRY(artifact_root_path(a, root_uri, &root, e));
@@ -80,7 +80,7 @@ enum rc artifact_get(struct tracking *t, struct arena *a, str root_uri, str path
 
 static enum rc list_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 
 	return store_artifact_list(tx, l->a, l->path, l->list, e);
 }
@@ -88,7 +88,7 @@ static enum rc list_tx(struct tx *tx, void *ctx, struct err *e)
 enum rc artifact_list(struct tracking *t, struct arena *a, str root_uri, str path, struct list *out, struct err *e)
 {
 	struct list entries;
-	struct look l = { .t = t, .a = a, .list = &entries };
+	struct find l = { .t = t, .a = a, .list = &entries };
 	str root, below = STR("");
 
 	TRY(artifact_root_path(a, root_uri, &root, e));
@@ -107,14 +107,14 @@ enum rc artifact_list(struct tracking *t, struct arena *a, str root_uri, str pat
 
 static enum rc tree_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 
 	return store_artifact_tree(tx, l->a, l->path, l->list, e);
 }
 
 static enum rc tree(struct tracking *t, struct arena *a, str root, str below, struct list *out, struct err *e)
 {
-	struct look l = { .t = t, .a = a, .path = artifact_join(a, root, below), .list = out };
+	struct find l = { .t = t, .a = a, .path = artifact_join(a, root, below), .list = out };
 
 	TRY(db_read(t->db, tree_tx, &l, e));
 	size_t skip = root.len > 0 ? root.len + 1 : 0;
@@ -127,14 +127,14 @@ static enum rc tree(struct tracking *t, struct arena *a, str root, str below, st
 
 static enum rc put_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 
 	return store_artifact_put(tx, l->path, l->blob, l->size, clock_ms(), e);
 }
 
 enum rc artifact_put(struct tracking *t, str path, str blob, uint64_t size, struct err *e)
 {
-	struct look l = { .t = t, .path = path, .blob = blob, .size = (int64_t)size };
+	struct find l = { .t = t, .path = path, .blob = blob, .size = (int64_t)size };
 
 	TRY(db_write(t->db, put_tx, &l, e));
 	series_add(t->artifact_bytes, (double)size);
@@ -143,14 +143,14 @@ enum rc artifact_put(struct tracking *t, str path, str blob, uint64_t size, stru
 
 static enum rc delete_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 
 	return store_artifact_delete(tx, l->a, l->path, e);
 }
 
 enum rc artifact_delete(struct tracking *t, struct arena *a, str path, struct err *e)
 {
-	struct look l = { .t = t, .a = a, .path = path };
+	struct find l = { .t = t, .a = a, .path = path };
 
 	return db_write(t->db, delete_tx, &l, e);
 }
@@ -159,7 +159,7 @@ enum rc artifact_delete(struct tracking *t, struct arena *a, str path, struct er
 
 static enum rc where_tx(struct tx *tx, void *ctx, struct err *e)
 {
-	struct look *l = ctx;
+	struct find *l = ctx;
 
 	if (l->model_id.len > 0)
 		return store_logged_get(tx, l->a, l->model_id, false, &l->model, e);
@@ -168,7 +168,7 @@ static enum rc where_tx(struct tx *tx, void *ctx, struct err *e)
 
 enum rc tracking_uri_resolve(struct tracking *t, struct arena *a, str uri, str *out, str *run_id_out, struct err *e)
 {
-	struct look l = { .t = t, .a = a };
+	struct find l = { .t = t, .a = a };
 	bool run = str_starts(uri, STR("runs:/")), model = str_starts(uri, STR("models:/m-"));
 	str rest = str_skip(uri, run ? strlen("runs:/") : strlen("models:/")), id;
 
@@ -200,7 +200,7 @@ enum rc tracking_artifacts_of_uri(struct tracking *t, struct arena *a, str uri, 
 
 enum rc tracking_artifacts(struct tracking *t, struct arena *a, str run_id, str prefix, struct list *out, struct err *e)
 {
-	struct look l = { .t = t, .a = a, .run_id = run_id };
+	struct find l = { .t = t, .a = a, .run_id = run_id };
 	str root, below = STR("");
 
 	OBJ_CHECK(t, TRACKING_MAGIC);
@@ -214,7 +214,7 @@ enum rc tracking_artifacts(struct tracking *t, struct arena *a, str run_id, str 
 enum rc tracking_artifact_add(struct tracking *t, str run_id, str path, str blob, uint64_t size, struct err *e)
 {
 	struct arena a;
-	struct look l = { .t = t, .a = &a, .run_id = run_id };
+	struct find l = { .t = t, .a = &a, .run_id = run_id };
 	str root, below;
 
 	OBJ_CHECK(t, TRACKING_MAGIC);

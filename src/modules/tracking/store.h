@@ -84,4 +84,16 @@ enum rc store_artifact_list(struct tx *tx, struct arena *a, str dir, struct list
 enum rc store_artifact_tree(struct tx *tx, struct arena *a, str dir, struct list *out, struct err *e) MUST_USE;
 enum rc store_artifact_delete(struct tx *tx, struct arena *a, str path, struct err *e) MUST_USE;
 
+/* --- store_checks.c: what the checks look at ---------------------------------------------------------------- */
+enum look {
+	LOOK_EXPERIMENT,                /* any one: id */
+	LOOK_METRIC_COUNT,
+	LOOK_STALE_LATEST,              /* of the 1000 newest series, those whose latest point is not the greatest: run, key */
+	LOOK_NEWEST_ARTIFACTS,          /* dir, name, blob, size */
+	LOOK_RUNS_ADRIFT,               /* runs without their experiment */
+	LOOK_METRICS_ADRIFT,            /* metrics without their run */
+	LOOKS,
+};
+enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
+
 #endif

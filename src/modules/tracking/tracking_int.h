@@ -126,7 +126,8 @@ enum rc run_outputs_add(struct tracking *t, struct arena *a, str run_id, const s
 
 /* --- tables of routes and checks ----------------------------------------------------------------------------- */
 enum { EXPERIMENT_ROUTES = 10, RUN_ROUTES = 18, LOGGED_MODEL_ROUTES = 10, ARTIFACT_ROUTES = 2, PROXY_ROUTES = 5, ROOT_ROUTES = 4,
-       TRACKING_CHECKS = 3 };
+       TRACKING_CHECKS = 3, TRACKING_MIGRATIONS = 1 };
+extern const struct migration tracking_migrations[TRACKING_MIGRATIONS];
 extern const struct route experiment_routes[EXPERIMENT_ROUTES], run_routes[RUN_ROUTES], logged_model_routes[LOGGED_MODEL_ROUTES],
 	artifact_routes[ARTIFACT_ROUTES], proxy_routes[PROXY_ROUTES], root_routes[ROOT_ROUTES];
 extern const struct check_def tracking_checks[TRACKING_CHECKS];
