@@ -10,7 +10,7 @@ static enum rc look_tx(struct tx *tx, void *ctx, struct err *e)
 {
 	struct looking *l = ctx;
 
-	return store_look(tx, l->a, l->what, l->rows, e);
+	return registry__look(tx, l->a, l->what, l->rows, e);
 }
 
 static enum rc look(struct registry *r, struct live_check *k, enum look what, struct rows *out, struct err *e)

@@ -51,7 +51,7 @@ enum look {
 	LOOK_ALIASES_ADRIFT,            /* those that point to no version: model, alias, version */
 	LOOKS,
 };
-enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
+enum rc registry__look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
 
 #define VERSION_COLUMNS                                                                                              \
 	"v.model, v.version, v.created, v.updated, v.description, v.stage, v.source, v.location, v.run_id, v.run_link, v.model_id"

@@ -26,7 +26,7 @@ static const char *const looks[LOOKS] = {
 		" v.model = a.model AND v.version = a.version AND v.stage <> '" STAGE_DELETED "') LIMIT 100",
 };
 
-enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e)
+enum rc registry__look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e)
 {
 	CHECK(what < LOOKS);
 	return db_query(tx, a, looks[what], NO_VALS, out, e);

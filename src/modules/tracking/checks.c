@@ -11,7 +11,7 @@ static enum rc look_tx(struct tx *tx, void *ctx, struct err *e)
 {
 	struct looking *l = ctx;
 
-	return store_look(tx, l->a, l->what, l->rows, e);
+	return tracking__look(tx, l->a, l->what, l->rows, e);
 }
 
 static enum rc look(struct tracking *t, struct live_check *k, enum look what, struct rows *out, struct err *e)

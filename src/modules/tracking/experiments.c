@@ -61,7 +61,7 @@ static enum rc default_tx(struct tx *tx, void *ctx, struct err *e)
 	struct change *c = ctx;
 	struct rows rows;
 
-	TRY(store_look(tx, c->a, LOOK_EXPERIMENT, &rows, e));
+	TRY(tracking__look(tx, c->a, LOOK_EXPERIMENT, &rows, e));
 	return rows.n > 0 ? RC_OK : store_experiment_add(tx, c->a, c->x, c->t->artifact_root, e);
 }
 

@@ -94,6 +94,6 @@ enum look {
 	LOOK_METRICS_ADRIFT,            /* metrics without their run */
 	LOOKS,
 };
-enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
+enum rc tracking__look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e) MUST_USE;
 
 #endif

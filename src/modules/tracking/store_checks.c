@@ -15,7 +15,7 @@ static const char *const looks[LOOKS] = {
 	[LOOK_METRICS_ADRIFT] = "SELECT m.run FROM run_metrics m WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = m.run) LIMIT 100",
 };
 
-enum rc store_look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e)
+enum rc tracking__look(struct tx *tx, struct arena *a, enum look what, struct rows *out, struct err *e)
 {
 	CHECK(what < LOOKS);
 	return db_query(tx, a, looks[what], NO_VALS, out, e);

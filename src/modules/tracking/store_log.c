@@ -279,15 +279,15 @@ enum rc store_history_sample(struct tx *tx, struct arena *a, const struct sample
 		return RC_OK;
 	TRY(db_query(tx, a, "SELECT COUNT(*) FROM metric_points WHERE series = ? AND step BETWEEN ? AND ?",
 		     VALS(V_I64(series), V_I64(from), V_I64(to)), &count, e));
-	/* Row i of n is kept where it begins one of max - 1 equal parts; the last one always. */
-	int64_t n = rows_at(&count, 0, 0)->i, parts = s->max > 1 ? s->max - 1 : 1, stride = (n + parts - 1) / parts;
-	if (stride < 1)
-		stride = 1;
+	/* Of rows 0 … n-1 those are kept at which i * (max - 1) / (n - 1) grows: max of them, even, both ends among them. */
+	int64_t last = rows_at(&count, 0, 0)->i - 1, parts = s->max - 1, of = last > 0 ? last : 1;
 	TRY(db_each(tx,
 		    "SELECT at, step, value, is_nan FROM (SELECT at, step, value, is_nan,"
 		    " ROW_NUMBER() OVER (ORDER BY step, at, value, is_nan) - 1 AS i FROM metric_points"
-		    " WHERE series = ? AND step BETWEEN ? AND ?) AS numbered WHERE (? > 1 AND i % ? = 0) OR i = ? ORDER BY i",
-		    VALS(V_I64(series), V_I64(from), V_I64(to), V_I64(s->max), V_I64(n <= s->max ? 1 : stride), V_I64(n - 1)), point_row, &p, e));
+		    " WHERE series = ? AND step BETWEEN ? AND ?) AS numbered"
+		    " WHERE i = ? OR (? > 1 AND (i = 0 OR i * ? / ? <> (i - 1) * ? / ?)) ORDER BY i",
+		    VALS(V_I64(series), V_I64(from), V_I64(to), V_I64(last), V_I64(s->max), V_I64(parts), V_I64(of), V_I64(parts), V_I64(of)),
+		    point_row, &p, e));
 	*out = LIST_OF(p.out);
 	return RC_OK;
 }
