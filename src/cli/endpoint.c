@@ -137,7 +137,8 @@ static enum rc predict_run(struct cli *c, const void *in, struct err *e)
 static const struct column endpoint_columns[] = {
 	{ "name", "name", SHOW_TEXT }, { "model", "model", SHOW_TEXT }, { "version", "version", SHOW_COUNT },
 	{ "runtime", "runtime", SHOW_TEXT }, { "revision", "revision", SHOW_COUNT }, { "state", "state", SHOW_TEXT },
-	{ "updated_at", "updated", SHOW_TIME }, { .path = NULL },
+	{ "live.p50_ms", "p50 ms", SHOW_NUMBER }, { "live.p99_ms", "p99 ms", SHOW_NUMBER }, { "live.answered", "answered", SHOW_COUNT },
+	{ "live.failed", "failed", SHOW_COUNT }, { "updated_at", "updated", SHOW_TIME }, { .path = NULL },
 };
 static const struct column key_columns[] = {
 	{ "id", "id", SHOW_TEXT }, { "name", "name", SHOW_TEXT }, { "scope", "scope", SHOW_TEXT }, { "created_at", "created", SHOW_TIME },
