@@ -366,3 +366,20 @@ def test_full_disk(small_disk):
         assert verify(cairn, "lake.no_row_lost", "lake.blobs_verify")["lake.no_row_lost"]["outcome"] == "passed"
     finally:
         cairn.stop()
+
+
+def test_the_same_over_postgresql(make_cairn, postgres):
+    cairn = make_cairn(config=f'database: "{postgres("lake")}"\n')
+    assert ingest(cairn, "raw", b"k,v\na,1\nb,2\n")["version"] == 1
+    assert ingest(cairn, "raw", b"k,v\na,1\nb,2\n")["unchanged"]
+    apply(cairn, PIPELINE)
+    assert run(cairn, "cleaner")["outputs"][0]["id"] == "clean@1"
+    assert run(cairn, "cleaner")["skipped"]
+    ingest(cairn, "raw", b"k,v\n,1\n")
+    assert cairn.wait_task(cairn.ok("POST", "/pipelines/cleaner/run", json={}))["error_code"] == "gate_failed"
+    assert [r["state"] for r in cairn.ok("GET", "/pipelines/cleaner/runs")["runs"]] == ["gate_failed", "succeeded"]
+    assert query(cairn, "SELECT count(*) FROM clean") == [[2]]
+    task = cairn.wait_task(start_ingest(cairn, "RAW", b"a\n1\n"))
+    assert task["error_code"] == "conflict" and "differ by more than case" in task["message"]
+    checks = verify(cairn, "lake.no_row_lost", "lake.blobs_verify")
+    assert all(c["outcome"] == "passed" for c in checks.values()), checks
