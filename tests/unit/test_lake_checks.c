@@ -65,6 +65,7 @@ static void nothing_there_proves_nothing(void **state)
 	expect(f, "lake.no_row_lost", CHECK_SKIPPED, NULL);
 	expect(f, "lake.blobs_verify", CHECK_SKIPPED, NULL);
 	expect(f, "lake.pipelines_gated", CHECK_SKIPPED, NULL);
+	expect(f, "lake.failures_publish_nothing", CHECK_SKIPPED, NULL);
 	expect(f, "lake.gates_find", CHECK_PASSED, "a repeated key: gate unique finds it and passes the clean table");
 }
 
@@ -116,6 +117,10 @@ static void a_failed_gate_and_broken_lineage_are_found(void **state)
 	seed(f, "x,s\n1,a\n");
 	run_pipeline(f, RC_GATE_FAILED);
 	expect(f, "lake.pipelines_gated", CHECK_FAILED, "gate_failed, 0 of 1 gates passed");
+	expect(f, "lake.failures_publish_nothing", CHECK_PASSED, "1 runs ended at a gate or otherwise, 0 versions came from such");
+	OK(f, db_exec1(f->core.db, "UPDATE lake_versions SET origin_id = (SELECT max(id) FROM lake_pipeline_runs) WHERE id = 'a@1'", NO_VALS, NULL,
+		       &f->e));
+	expect(f, "lake.failures_publish_nothing", CHECK_FAILED, "a@1 came from run");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, lake_set_up, lake_tear_down)

@@ -104,6 +104,21 @@ static void json_lines_and_lists(void **state)
 	assert_int_equal(r.n_quarantined, 1);
 }
 
+static void json_rows_that_do_not_fit(void **state)
+{
+	struct lake_fixture *f = lake_fixture(state);
+	struct ingest_column types[] = { { STR("a"), TYPE_BIGINT }, { STR("t"), TYPE_TIMESTAMP } };
+	str key[] = { STR("a") };
+	const struct ingest_request req = { .name = STR("jf"), .source_name = STR("j.json"), .columns = { types, 2 }, .key = { key, 1 } };
+	struct ingest_result r = { 0 };
+
+	OK(f, lake_ingest_with(f, req, STR("[{\"a\":1},{\"a\":1.5},{\"a\":2,\"t\":\"then\"},\n{\"t\":\"2019-03-01\"},{\"a\":1},{\"a\":3}]"), &r));
+	assert_int_equal(r.n_rows, 2);
+	assert_int_equal(r.n_quarantined, 4);
+	assert_int_equal(r.reasons.n, 4);
+	assert_str_is(lake_ask(f, "SELECT a FROM jf").rows, "[[1],[3]]");
+}
+
 static void parquet(void **state)
 {
 	struct lake_fixture *f = lake_fixture(state);
@@ -267,7 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(csv_gets_types_of_all_rows), T(rows_that_do_not_fit_are_kept_apart), T(tolerance_narrows_a_type),
-		T(repeated_and_missing_keys), T(json_lines_and_lists), T(parquet), T(the_same_again_changes_nothing),
+		T(repeated_and_missing_keys), T(json_lines_and_lists), T(json_rows_that_do_not_fit), T(parquet), T(the_same_again_changes_nothing),
 		T(files_that_are_refused), T(header_only_is_an_empty_version), T(options_must_name_columns),
 		T(nulls_by_name_and_delimiters), T(profile_of_a_version), T(lineage_and_audit_come_with_it), T(queries_are_sandboxed),
 	};

@@ -211,6 +211,26 @@ static enum rc pipelines_gated(void *module, struct live_check *k, struct err *e
 	return RC_OK;
 }
 
+/* --- what failed published nothing ---------------------------------------------------------------------------------------- */
+
+static enum rc failures_publish_nothing(void *module, struct live_check *k, struct err *e)
+{
+	struct list versions;
+	int64_t n_failed = 0;
+
+	TRY(lake__versions_of_failed_runs(module, live_check_arena(k), &n_failed, &versions, e));
+	if (n_failed == 0)
+		live_check_skip(k, "no run has failed yet");
+	for (size_t i = 0; i < versions.n; i++) {
+		const struct dataset_version *v = LIST_AT(versions, const struct dataset_version, i);
+		live_check_note(k, STR_FMT " came from run " STR_FMT, STR_ARG(v->id), STR_ARG(v->origin_id));
+	}
+	if (n_failed > 0)
+		expect_true(k, versions.n == 0, "%lld runs ended at a gate or otherwise, %zu versions came from such", (long long)n_failed,
+			    versions.n);
+	return RC_OK;
+}
+
 /* --- gates find what they are for ------------------------------------------------------------------------------------------ */
 
 /* One violation of each kind in a table of ten rows; `clean` is the same table without them. */
@@ -271,6 +291,8 @@ const struct check_def lake_checks[] = {
 	{ "lake.no_row_lost", "Every row of every ingested file is stored or quarantined, counted anew from the files", "", no_row_lost },
 	{ "lake.blobs_verify", "Every file of every dataset version still has its digest", "", blobs_verify },
 	{ "lake.pipelines_gated", "The last run of every pipeline passed its gates, and its outputs' lineage is whole", "", pipelines_gated },
+	{ "lake.failures_publish_nothing", "No dataset version came from a run that a gate or an error stopped", "",
+	  failures_publish_nothing },
 	{ "lake.gates_find", "Each kind of gate finds its planted violation and passes the clean table", "", gates_find },
 };
 _Static_assert(ARRAY_LEN(lake_checks) == LAKE_CHECKS, "lake_int.h says how many");

@@ -21,6 +21,7 @@
 #define QUARANTINED_TEXT_MAX (64u << 10)
 #define PROGRESS_ROWS 16384
 #define REASONS_SHOWN 10
+#define REPEATED "the key stood in an earlier row"
 #define REPEATS_MAX 10000000
 /* Tables of the session. */
 #define ROWS "cairn_rows"
@@ -248,6 +249,8 @@ static enum rc keep_row(struct ingest *g, const struct source_row *row, struct e
 	return query_append_row(g->rows, e);
 }
 
+static const char *const misfit[VALUE_TYPES] = { "not a BOOLEAN", "not a BIGINT", "not a DOUBLE", "not a TIMESTAMP", "" };
+
 static enum rc take_row(struct ingest *g, const struct source_row *row, struct err *e)
 {
 	struct source *s = &g->src;
@@ -261,8 +264,7 @@ static enum rc take_row(struct ingest *g, const struct source_row *row, struct e
 			continue;
 		}
 		if (!value_read(g->type[i], row->value[i], &g->value[i]))
-			return quarantine(g, row->line, s->name[i],
-					  arena_printf(&s->csv.row, "not a %s", value_type_names[g->type[i]]), row->raw, e);
+			return quarantine(g, row->line, s->name[i], str_of(misfit[g->type[i]]), row->raw, e);
 	}
 	return keep_row(g, row, e);
 }
@@ -296,7 +298,8 @@ static str key_columns(const struct ingest *g)
 	return out;
 }
 
-/* Rows whose key stood on an earlier line are quarantined too. */
+/* Rows whose key stood in an earlier row are quarantined too. Where a row begins in the file tells rows apart: a line can
+ * hold more than one. */
 static enum rc quarantine_repeats(struct ingest *g, struct err *e)
 {
 	struct result r;
@@ -304,20 +307,19 @@ static enum rc quarantine_repeats(struct ingest *g, struct err *e)
 
 	TRY(query_define(g->q, STR("cairn_repeats"),
 			 arena_printf(g->a,
-				      "SELECT * FROM (SELECT " LINE ", " AT ", " LEN ", min(" LINE
-				      ") OVER (PARTITION BY " STR_FMT ") AS cairn_first FROM " ROWS ") WHERE " LINE
-				      " > cairn_first",
+				      "SELECT " LINE ", " AT ", " LEN " FROM (SELECT *, min(" AT ") OVER (PARTITION BY " STR_FMT
+				      ") AS cairn_first FROM " ROWS ") WHERE " AT " > cairn_first",
 				      STR_ARG(key)),
 			 true, e));
-	TRY(query_run(g->q, STR("SELECT " LINE ", " AT ", " LEN ", cairn_first FROM cairn_repeats ORDER BY 1"), REPEATS_MAX,
-		      g->a, &r, e));
+	TRY(query_run(g->q, STR("SELECT " LINE ", " AT ", " LEN " FROM cairn_repeats ORDER BY " AT), REPEATS_MAX, g->a, &r, e));
 	for (size_t i = 0; i < r.n; i++) {
-		str raw = g->format == FORMAT_PARQUET ? STR("") : str_n(g->map.data.at + r.col[1].i[i], (size_t)r.col[2].i[i]);
-		TRY(quarantine(g, r.col[0].i[i], str_trim(key), STR("the key stood on an earlier line"), raw, e));
+		str raw = str_n(g->map.data.at + r.col[1].i[i], (size_t)r.col[2].i[i]);
+		TRY(quarantine(g, r.col[0].i[i], key, STR(REPEATED), raw, e));
 	}
 	return query_define(g->q, STR(GOOD),
-			    STR("SELECT * EXCLUDE (" LINE ", " AT ", " LEN ") FROM " ROWS " WHERE " LINE " NOT IN (SELECT " LINE
-				" FROM cairn_repeats)"), false, e);
+			    STR("SELECT * EXCLUDE (" LINE ", " AT ", " LEN ") FROM " ROWS " WHERE " AT " NOT IN (SELECT " AT
+				" FROM cairn_repeats)"),
+			    false, e);
 }
 
 static enum rc define_good(struct ingest *g, struct err *e)
@@ -432,7 +434,7 @@ static enum rc split_parquet(struct ingest *g, struct err *e)
 			g->a,
 			"CREATE TABLE cairn_repeats AS SELECT * FROM (SELECT " LINE ", min(" LINE
 			") OVER (PARTITION BY " STR_FMT ") AS cairn_first FROM " ROWS ") WHERE " LINE " > cairn_first;\n"
-			"INSERT INTO " BAD " SELECT " LINE ", " STR_FMT ", 'the key stood on an earlier line',"
+			"INSERT INTO " BAD " SELECT " LINE ", " STR_FMT ", '" REPEATED "',"
 			" CAST(cairn_text AS VARCHAR) FROM cairn_judged WHERE " LINE " IN (SELECT " LINE " FROM cairn_repeats)",
 			STR_ARG(key), STR_ARG(shown)),
 		    NULL, e));

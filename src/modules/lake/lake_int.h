@@ -131,7 +131,7 @@ enum rc lake__ask(struct lake *l, str sql, int64_t limit, struct arena *a, struc
 #define LAKE_DATASET_ROUTES 9
 #define LAKE_PIPELINE_ROUTES 6
 #define LAKE_MIGRATIONS 2
-#define LAKE_CHECKS 4
+#define LAKE_CHECKS 5
 extern const struct task_def lake_tasks[LAKE_TASKS];
 extern const struct route lake_dataset_routes[LAKE_DATASET_ROUTES];
 extern const struct route lake_pipeline_routes[LAKE_PIPELINE_ROUTES];

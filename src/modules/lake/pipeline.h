@@ -119,6 +119,8 @@ enum rc lake__run_last(struct lake *l, struct arena *a, str pipeline, bool succe
 /* Publishes the versions (as many as r->outputs) and ends the run, in one transaction with lineage and audit. */
 enum rc lake__run_publish(struct lake *l, struct pipeline_run *r, struct dataset_version *v, const struct principal *who,
 			  struct arena *a, struct err *e) MUST_USE;
+/* Versions that came from runs that did not succeed, and how many such runs ended: there should be none. */
+enum rc lake__versions_of_failed_runs(struct lake *l, struct arena *a, int64_t *n_failed_out, struct list *out, struct err *e) MUST_USE;
 /* Marks runs whose task does not run any more. all: every one that says it runs. */
 enum rc lake__runs_settle(struct lake *l, bool all, struct err *e) MUST_USE;
 

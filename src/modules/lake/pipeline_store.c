@@ -211,3 +211,15 @@ enum rc lake__runs_settle(struct lake *l, bool all, struct err *e)
 	arena_deinit(&a);
 	return rc;
 }
+
+enum rc lake__versions_of_failed_runs(struct lake *l, struct arena *a, int64_t *n_failed_out, struct list *out, struct err *e)
+{
+	struct rows n;
+
+	TRY(db_query1(l->core->db, a, "SELECT count(*) FROM lake_pipeline_runs WHERE state NOT IN (?, ?)",
+		      VALS(V_I64(PIPE_RUNNING), V_I64(PIPE_SUCCEEDED)), &n, e));
+	*n_failed_out = rows_at(&n, 0, 0)->i;
+	return store_list1(l->core->db, a, &dataset_version_brief_record,
+			   "WHERE origin_id IN (SELECT id FROM lake_pipeline_runs WHERE state <> ?) ORDER BY dataset, number LIMIT 1000",
+			   VALS(V_I64(PIPE_SUCCEEDED)), out, e);
+}
