@@ -2,12 +2,13 @@
 #include "core/module.h"
 #include "modules/access/access.h"
 #include "modules/features/features.h"
+#include "modules/gateway/gateway.h"
 #include "modules/lake/lake.h"
+#include "modules/observe/observe.h"
 #include "modules/registry/registry.h"
 #include "modules/serve/serve.h"
 #include "modules/tracking/tracking.h"
 #include "modules/train/train.h"
-#include "modules/observe/observe.h"
 
 const struct module *const cairn_modules[] = {
 	&access_module,
@@ -18,6 +19,7 @@ const struct module *const cairn_modules[] = {
 	&observe_module,
 	&train_module,
 	&serve_module,
+	&gateway_module,
 	NULL,
 };
 const size_t n_cairn_modules = ARRAY_LEN(cairn_modules) - 1;

@@ -15,7 +15,8 @@ struct listing { struct list items; };
 LIST_RECORD(drift_listing, "drift", drift_row_record, "Drift, a row per input and prediction of each endpoint");
 LIST_RECORD(alert_listing, "alerts", alert_row_record, "Alerts by rule");
 LIST_RECORD(rule_listing, "rules", alert_rule_record, "Alert rules by name");
-LIST_RECORD(event_listing, "history", alert_event_record, "Changes of an alert, newest first");
+LIST_RECORD(event_listing, "events", alert_event_record, "Changes of alerts, newest first");
+LIST_RECORD(quality_listing, "quality", quality_record, "Quality of endpoints");
 LIST_RECORD(series_listing, "series", series_rows_record, "Series of one name");
 
 struct ask { str endpoint, name; int64_t limit, since_ms, part_ms; };
@@ -48,10 +49,12 @@ static const struct record quality_ask_record = RECORD(ask, quality_ask_fields, 
 static enum rc get_quality(struct call *c, const void *in, void *out, struct err *e)
 {
 	const struct ask *q = in;
-	struct observe *o = c->module;
+	struct listing *l = out;
+	struct quality *quality = ARENA_NEW(c->arena, struct quality);
 
-	TRY(observe__index_now(o, e));
-	return observe__quality(c->core->db, c->arena, q->endpoint, q->since_ms, q->part_ms, out, e);
+	TRY(observe__index_now(c->module, e));
+	*l = (struct listing){ { quality, 1 } };
+	return observe__quality(c->core->db, c->arena, q->endpoint, q->since_ms, q->part_ms, quality, e);
 }
 
 /* --- labels ---------------------------------------------------------------------------------------------------- */
@@ -129,6 +132,11 @@ static const struct field rule_ask_fields[] = {
 	FIELD(ask, name, K_STR, F_REQUIRED, "Name of the rule", .max = 128),
 	FIELD(ask, limit, K_I64, 0, "How many changes at most", .min = 1, .max = 10000, .def = "100"),
 };
+static const struct field history_ask_fields[] = {
+	FIELD(ask, name, K_STR, 0, "Name of the rule; all if not given", .max = 128, .name = "rule"),
+	FIELD(ask, limit, K_I64, 0, "How many changes at most", .min = 1, .max = 10000, .def = "100"),
+};
+static const struct record history_ask_record = RECORD(ask, history_ask_fields, "Which changes", .name = "history_query");
 static const struct record rule_ask_record = RECORD(ask, rule_ask_fields, "Which rule", .name = "rule_query");
 
 static enum rc delete_rule(struct call *c, const void *in, void *out, struct err *e)
@@ -181,7 +189,7 @@ static enum rc get_series(struct call *c, const void *in, void *out, struct err 
 const struct route observe_routes[] = {
 	{ HTTP_GET, "/drift", "observe.read", NULL, &drift_ask_record, &drift_listing_record, get_drift, NULL,
 	  "How far inputs and predictions have moved from the training set", 0, 0 },
-	{ HTTP_GET, "/endpoints-quality", "observe.read", NULL, &quality_ask_record, &quality_record, get_quality, NULL,
+	{ HTTP_GET, "/endpoints-quality", "observe.read", NULL, &quality_ask_record, &quality_listing_record, get_quality, NULL,
 	  "Errors of an endpoint by the labels that came", 0, 0 },
 	{ HTTP_POST, "/labels", "observe.write", NULL, &labels_in_record, &labels_out_record, post_labels, NULL,
 	  "Tells what came true, by prediction id", 0, 0 },
@@ -192,6 +200,8 @@ const struct route observe_routes[] = {
 	  "Removes a rule and its alert", 0, 0 },
 	{ HTTP_GET, "/alerts", "observe.read", NULL, NULL, &alert_listing_record, get_alerts, NULL, "Lists rules and how they stand", 0, 0 },
 	{ HTTP_POST, "/alerts/evaluate", "observe.write", NULL, NULL, &alert_listing_record, post_evaluate, NULL, "Evaluates all rules now", 0, 0 },
+	{ HTTP_GET, "/alerts/history", "observe.read", NULL, &history_ask_record, &event_listing_record, get_history, NULL,
+	  "How alerts changed", 0, 0 },
 	{ HTTP_GET, "/alerts/{name}/history", "observe.read", NULL, &rule_ask_record, &event_listing_record, get_history, NULL,
 	  "How an alert changed", 0, 0 },
 	{ HTTP_GET, "/series", "observe.read", NULL, &series_ask_record, &series_listing_record, get_series, NULL,

@@ -114,7 +114,7 @@ enum rc observe__alerts_evaluate(struct observe *o, struct arena *a, struct err 
 enum rc observe__alert_timer(void *module, struct err *e);
 enum rc observe__series_timer(void *module, struct err *e);                                      /* series.c */
 extern const struct route observe_routes[];
-#define OBSERVE_ROUTES 10
+#define OBSERVE_ROUTES 11
 extern const struct check_def observe_checks[];
 #define OBSERVE_CHECKS 3
 

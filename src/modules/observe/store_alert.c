@@ -178,6 +178,8 @@ enum rc observe__alerts(struct db *db, struct arena *a, struct list *out, struct
 
 enum rc observe__alert_history(struct db *db, struct arena *a, str rule, int64_t limit, struct list *out, struct err *e)
 {
+	if (rule.len == 0)
+		return store_list1(db, a, &alert_event_record, "ORDER BY id DESC LIMIT ?", VALS(V_I64(limit)), out, e);
 	return store_list1(db, a, &alert_event_record, "WHERE rule = ? ORDER BY id DESC LIMIT ?", VALS(V_STR(rule), V_I64(limit)), out, e);
 }
 
