@@ -137,7 +137,7 @@ static enum rc take_rows(str json, struct arena *a, struct entities *out, struct
 		if (t.kind == TOK_END)
 			return check_lengths(out, "keys", e);
 		if (t.kind != TOK_OBJECT)
-			return FAIL(e, RC_INVALID, "keys[%zu]: expected an object such as {\"zone\": \"Soho\"}", out->n_row);
+			return FAIL(e, RC_INVALID, "keys[%zu]: expected an object with the join keys", out->n_row);
 		TRY(check_rows(out->n_row + 1, e));
 		TRY(take_row_keys(&src, a, out, e));
 		out->n_row++;

@@ -3,6 +3,7 @@
  * The checks look values up one key at a time with plain filters and an ORDER BY, not by the window and ASOF joins that made
  * them, so that a fault of those shows. */
 #include "modules/features/features_int.h"
+#include "modules/features/sql.h"
 
 #include "base/clock.h"
 #include "core/store.h"

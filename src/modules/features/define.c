@@ -229,8 +229,7 @@ static enum rc apply_one(struct tx *tx, struct apply *c, size_t i, struct err *e
 	} else {
 		TRY(features__view_put(tx, v, found ? "feature_view.change" : "feature_view.create", c->who, c->a, e));
 		if (v->materialised_id.len == 0 && old.materialised_id.len > 0)
-			TRY(db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE id = ?",
-				    VALS(V_I64(MAT_RETIRED), V_I64(now), V_STR(old.materialised_id)), NULL, e));
+			TRY(features__materialisation_retire(tx, old.materialised_id, e));
 	}
 	c->change[i] = (struct view_change){ .name = v->name, .change = str_of(change), .revision = v->revision };
 	return RC_OK;

@@ -1,7 +1,7 @@
 /* features_int.h -- what the rooms of the feature store share.
  *
  * features.c is the module's table; records.c its records; store.c its rows in the metadata database; define.c takes and
- * checks definitions; sql.c says what is read from a view's dataset; materialise.c fills the online store and online.c reads
+ * checks definitions; sql.h says what is read from a view's dataset; materialise.c fills the online store and online.c reads
  * it (row.h: its bytes); training.c joins training sets; api_*.c are the routes; checks.c the live checks.
  */
 #ifndef CAIRN_FEATURES_INT_H
@@ -91,16 +91,6 @@ void features__end(struct features *f, str view);
 struct online_shape { struct list keys; size_t n_feature; const str *feature; const enum value_kind *kind; str entity; };
 bool features__shape(struct features *f, str view, struct online_shape *out);
 
-/* --- SQL over a view's dataset ---------------------------------------------------------------------------------- */
-
-/* Columns k0 … (VARCHAR), t (TIMESTAMP), c, f0 …; rows without a key or a time are left out. `table` is quoted already. */
-str features__source_sql(const struct feature_view *v, const struct dataset_version *d, str table, struct arena *a);
-/* The row of each key that is newest at as_of. */
-str features__latest_sql(const struct feature_view *v, str source_sql, int64_t as_of_ms, struct arena *a);
-/* One row for each key and time. */
-str features__unique_sql(const struct feature_view *v, str source_sql, struct arena *a);
-str features__time_sql(str quoted, str sql_type, struct arena *a);   /* a column of time as TIMESTAMP in UTC */
-
 /* --- training sets ------------------------------------------------------------------------------------------------ */
 
 struct training_request {
@@ -113,8 +103,6 @@ struct training_request {
 extern const struct record training_request_record, training_set_brief_record;
 enum rc features__training_set(struct features *f, const struct training_request *r, const struct principal *who, struct task *t_or_null,
 			       struct arena *a, struct training_set *out, struct err *e) MUST_USE;
-/* Digest of a table's content, whatever the order of its rows: 64 hex digits. */
-enum rc features__digest(struct query *q, str table, struct arena *a, str *out, struct err *e) MUST_USE;
 
 /* --- rows in the metadata database ---------------------------------------------------------------------------------- */
 
@@ -131,6 +119,7 @@ enum rc features__materialisation_begin(struct features *f, const struct materia
 /* From RC_OK on the view's reads come from m; RC_CONFLICT when its definition has changed meanwhile. */
 enum rc features__materialisation_switch(struct features *f, struct materialisation *m, const struct principal *who, struct arena *a,
 					 struct feature_view *view_out, struct err *e) MUST_USE;
+enum rc features__materialisation_retire(struct tx *tx, str id, struct err *e) MUST_USE;
 enum rc features__materialisation_state(struct features *f, str id, enum materialisation_state state, struct err *e) MUST_USE;
 /* What a process that is gone was building here is failed. */
 enum rc features__materialisations_orphaned(struct features *f, struct err *e) MUST_USE;
@@ -152,13 +141,6 @@ extern const struct check_def features_checks[FEATURES_CHECKS];
 void feast_write_error(const struct err *err, struct jw *w);
 int feast_error_status(const struct err *err);
 extern const struct record features_online_request_record, features_online_answer_record;
-route_fn features__post_online;
-
-#define work_progress(task, ...)                                                                                     \
-	do {                                                                                                         \
-		if ((task) != NULL)                                                                                  \
-			task_progress((task), __VA_ARGS__);                                                          \
-	} while (0)
-static inline bool work_cancelled(struct task *t) { return t != NULL && task_cancelled(t); }
+enum rc features__post_online(struct call *c, const void *in, void *out, struct err *e);
 
 #endif

@@ -5,6 +5,7 @@
  * key: what a killed process left is known at the next start, and its keys are deleted by the timer, as are those of
  * materialisations that were replaced, after a grace period for readers that are still on them. */
 #include "modules/features/features_int.h"
+#include "modules/features/sql.h"
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -79,7 +80,7 @@ static enum rc write_pages(struct filling *w, struct err *e)
 	for (int64_t at = 0; rc == RC_OK && at < w->m->n_keys; at += PAGE_ROWS) {
 		struct result r;
 		struct arena a;
-		if (work_cancelled(w->task))
+		if (was_cancelled(w->task))
 			return FAIL(e, RC_CANCELLED, "the materialisation was cancelled; the one before it is still read");
 		arena_init(&a);
 		rc = query_run(w->q, arena_printf(&a, "SELECT * FROM latest WHERE rowid >= %lld AND rowid < %lld", (long long)at,
@@ -87,7 +88,7 @@ static enum rc write_pages(struct filling *w, struct err *e)
 		if (rc == RC_OK)
 			rc = write_page(w, &r, &a, e);
 		arena_deinit(&a);
-		work_progress(w->task, 0.3 + 0.65 * (double)(at + PAGE_ROWS) / (double)(w->m->n_keys + PAGE_ROWS), "%lld of %lld keys",
+		tell_task(w->task, 0.3 + 0.65 * (double)(at + PAGE_ROWS) / (double)(w->m->n_keys + PAGE_ROWS), "%lld of %lld keys",
 			      (long long)(at + PAGE_ROWS < w->m->n_keys ? at + PAGE_ROWS : w->m->n_keys), (long long)w->m->n_keys);
 	}
 	return rc;
@@ -117,25 +118,18 @@ static enum rc fill(struct filling *w, struct arena *a, struct err *e)
 	TRY(count_rows(w->q, "SELECT count(*) FROM source", &m->n_rows, e));
 	TRY(count_rows(w->q, "SELECT count(*) FROM usable", &with_key, e));
 	m->n_without_key = m->n_rows - with_key;
-	work_progress(w->task, 0.1, "finding the newest of %lld rows", (long long)m->n_rows);
+	tell_task(w->task, 0.1, "finding the newest of %lld rows", (long long)m->n_rows);
 	TRY(query_define(w->q, STR("latest"), features__latest_sql(w->view, STR("SELECT * FROM usable"), m->as_of_ms, a), true, e));
 	TRY(count_rows(w->q, "SELECT count(*) FROM latest", &m->n_keys, e));
 	return write_pages(w, e);
 }
 
-static void interrupt(void *ctx)
-{
-	query_interrupt(ctx);
-}
-
 static enum rc fill_in_session(struct filling *w, struct arena *a, struct err *e)
 {
 	TRY(query_open(w->f->core->query, &w->q, e));
-	if (w->task != NULL)
-		task_on_cancel(w->task, interrupt, w->q);
+	features__watch(w->task, w->q);
 	enum rc rc = fill(w, a, e);
-	if (w->task != NULL)
-		task_on_cancel(w->task, NULL, NULL);
+	features__watch(w->task, NULL);
 	query_close(&w->q);
 	return rc;
 }
@@ -202,7 +196,7 @@ enum rc features__materialise(struct features *f, const struct materialise_reque
 	out->keys_per_s = s > 0 ? (double)out->n_keys / s : 0;
 	LOG(INFO, "features.materialised", KV_STR("view", out->view), KV_STR("materialisation", out->id), KV_I64("keys", out->n_keys),
 	    KV_I64("ms", out->took_ms));
-	work_progress(t, 1, "%lld keys are read online from now on", (long long)out->n_keys);
+	tell_task(t, 1, "%lld keys are read online from now on", (long long)out->n_keys);
 	return RC_OK;
 }
 

@@ -4,6 +4,7 @@
  * counts, among rows of one event time the one with the greatest created time, and among rows that agree in that too the
  * one whose values are greatest in the order of the features, so that the answer does not depend on the order of a file. */
 #include "modules/features/features_int.h"
+#include "modules/features/sql.h"
 
 static str add(struct arena *a, str all, str more)
 {
@@ -101,4 +102,17 @@ str features__unique_sql(const struct feature_view *v, str source, struct arena 
 
 	return arena_printf(a, "SELECT * FROM (" STR_FMT ") QUALIFY row_number() OVER (PARTITION BY " STR_FMT ", t ORDER BY " STR_FMT ") = 1",
 			    STR_ARG(source), STR_ARG(keys), STR_ARG(tie));
+}
+
+/* --- work ------------------------------------------------------------------------------------------------------------ */
+
+static void interrupt(void *ctx)
+{
+	query_interrupt(ctx);
+}
+
+void features__watch(struct task *t, struct query *q)
+{
+	if (t != NULL)
+		task_on_cancel(t, q != NULL ? interrupt : NULL, q);
 }

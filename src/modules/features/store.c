@@ -111,6 +111,12 @@ enum rc features__materialisation_switch(struct features *f, struct materialisat
 	return db_write(f->core->db, do_switch, &c, e);
 }
 
+enum rc features__materialisation_retire(struct tx *tx, str id, struct err *e)
+{
+	return db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE id = ?",
+		       VALS(V_I64(MAT_RETIRED), V_I64(clock_ms()), V_STR(id)), NULL, e);
+}
+
 enum rc features__materialisation_state(struct features *f, str id, enum materialisation_state state, struct err *e)
 {
 	return db_exec1(f->core->db, "UPDATE feature_materialisations SET state = ?, ended_at = coalesce(ended_at, ?) WHERE id = ?",

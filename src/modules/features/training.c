@@ -7,6 +7,7 @@
  *
  * The event time of each view's row is kept in a last column of its own, so that anyone can see that none is in the future. */
 #include "modules/features/features_int.h"
+#include "modules/features/sql.h"
 
 #include <string.h>
 
@@ -328,7 +329,7 @@ static enum rc define_inputs(struct joining *j, str sql, struct err *e)
 	for (size_t i = 0; i < j->n_view; i++) {
 		struct set_view *v = j->view[i];
 		str source = features__source_sql(&v->view, &v->source, arena_printf(j->a, "cairn_source_%zu", i), j->a);
-		work_progress(j->task, 0.1 + 0.3 * (double)i / (double)j->n_view, "reading feature view " STR_FMT, STR_ARG(v->view.name));
+		tell_task(j->task, 0.1 + 0.3 * (double)i / (double)j->n_view, "reading feature view " STR_FMT, STR_ARG(v->view.name));
 		TRY(query_define(j->q, view_table(j, i), features__unique_sql(&v->view, source, j->a), true, e));
 	}
 	return RC_OK;
@@ -347,7 +348,7 @@ static enum rc join(struct joining *j, struct err *e)
 	TRY(one_number(j, STR("SELECT count(*) FROM cairn_labels"), &n_labels, e));
 	if (n_labels == 0)
 		return FAIL(e, RC_INVALID, "no row with a label and a time among %lld", (long long)n_asked);
-	work_progress(j->task, 0.5, "joining %lld labels with %zu views", (long long)n_labels, j->n_view);
+	tell_task(j->task, 0.5, "joining %lld labels with %zu views", (long long)n_labels, j->n_view);
 	str sql = arena_printf(j->a, "SELECT " STR_FMT STR_FMT " FROM cairn_labels l" STR_FMT " ORDER BY ALL", STR_ARG(j->select),
 			       STR_ARG(j->evidence), STR_ARG(j->joins));
 	TRY(query_define(j->q, STR("cairn_set"), sql, true, e));
@@ -399,7 +400,7 @@ static enum rc write_set(struct joining *j, struct err *e)
 	char *id = arena_alloc_raw(j->a, BLOB_ID_LEN + 1);
 	uint64_t size;
 
-	work_progress(j->task, 0.8, "writing %lld rows", (long long)j->set->n_rows);
+	tell_task(j->task, 0.8, "writing %lld rows", (long long)j->set->n_rows);
 	TRY(features__digest(j->q, STR("cairn_set"), j->a, &j->set->digest, e));
 	TRY(query_to_parquet(j->q, STR("SELECT * FROM cairn_set"), path, NULL, e));
 	TRY(blob_adopt(j->f->core->blobs, path.at, id, &size, e));
@@ -415,15 +416,10 @@ static enum rc join_in_session(struct joining *j, struct err *e)
 	TRY(bind_views(j, e));
 	TRY(query_sandbox(j->q, e));
 	TRY(define_inputs(j, sql, e));
-	if (work_cancelled(j->task))
+	if (was_cancelled(j->task))
 		return FAIL(e, RC_CANCELLED, "the training set was cancelled");
 	TRY(join(j, e));
 	return write_set(j, e);
-}
-
-static void interrupt(void *ctx)
-{
-	query_interrupt(ctx);
 }
 
 static enum rc store_set(struct joining *j, const struct principal *who, struct err *e)
@@ -463,15 +459,13 @@ enum rc features__training_set(struct features *f, const struct training_request
 	map_init(&j->names, a);
 	TRY(ask_features(j, e));
 	TRY(query_open(f->core->query, &j->q, e));
-	if (t != NULL)
-		task_on_cancel(t, interrupt, j->q);
+	features__watch(t, j->q);
 	enum rc rc = join_in_session(j, e);
-	if (t != NULL)
-		task_on_cancel(t, NULL, NULL);
+	features__watch(t, NULL);
 	query_close(&j->q);
 	TRY(rc);
 	TRY(store_set(j, who, e));
 	LOG(INFO, "features.training_set", KV_STR("id", out->id), KV_I64("rows", out->n_rows), KV_I64("ms", (clock_ns() - began) / 1000000));
-	work_progress(t, 1, "%lld rows, %zu columns", (long long)out->n_rows, out->columns.n);
+	tell_task(t, 1, "%lld rows, %zu columns", (long long)out->n_rows, out->columns.n);
 	return RC_OK;
 }
