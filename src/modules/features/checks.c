@@ -11,7 +11,7 @@
 #include "io/kvstore.h"
 
 #define SAMPLE_KEYS 40
-#define SAMPLE_SETS 5
+#define SAMPLE_SETS 3
 
 /* One view's source, opened for look-ups. */
 struct lookup {
@@ -41,6 +41,23 @@ static enum rc lookup_bind(struct lookup *l, str source, struct err *e)
 	return query_define(l->q, STR("usable"), features__source_sql(l->view, &d, STR("source"), l->a), false, e);
 }
 
+/* Only the rows of the keys in the sample's first columns are looked at, and many times: they are kept apart. */
+static enum rc lookup_keep(struct lookup *l, const struct result *sample, struct err *e)
+{
+	str where = STR("false");
+
+	for (size_t i = 0; i < sample->n; i++) {
+		str one = STR("true");
+		for (size_t k = 0; k < l->view->keys.n; k++) {
+			one = sample->col[k].null[i] ? STR("false")
+						     : arena_printf(l->a, STR_FMT " AND k%zu = " STR_FMT, STR_ARG(one), k,
+								    STR_ARG(query_quote_text(l->a, sample->col[k].s[i])));
+		}
+		where = arena_printf(l->a, STR_FMT " OR (" STR_FMT ")", STR_ARG(where), STR_ARG(one));
+	}
+	return query_define(l->q, STR("looked_at"), arena_printf(l->a, "SELECT * FROM usable WHERE " STR_FMT, STR_ARG(where)), true, e);
+}
+
 /* The row of a key at a time, by the rule as it is written down. r->n is 0 or 1; columns are t and the features. */
 static enum rc lookup_row(struct lookup *l, const str *key, int64_t at_us, struct result *out, struct err *e)
 {
@@ -52,7 +69,7 @@ static enum rc lookup_row(struct lookup *l, const str *key, int64_t at_us, struc
 		pick = arena_printf(l->a, STR_FMT ", f%zu", STR_ARG(pick), i);
 		order = arena_printf(l->a, STR_FMT ", f%zu DESC NULLS LAST", STR_ARG(order), i);
 	}
-	return query_run(l->q, arena_printf(l->a, "SELECT " STR_FMT " FROM usable WHERE " STR_FMT " ORDER BY " STR_FMT " LIMIT 1", STR_ARG(pick),
+	return query_run(l->q, arena_printf(l->a, "SELECT " STR_FMT " FROM looked_at WHERE " STR_FMT " ORDER BY " STR_FMT " LIMIT 1", STR_ARG(pick),
 					    STR_ARG(where), STR_ARG(order)), 1, l->a, out, e);
 }
 
@@ -105,6 +122,7 @@ static enum rc compare_sample(struct lookup *l, struct online_reader *reader, in
 		keys = arena_printf(l->a, STR_FMT ", k%zu", STR_ARG(keys), i);
 	TRY(query_run(l->q, arena_printf(l->a, "SELECT DISTINCT " STR_FMT " FROM usable ORDER BY hash(" STR_FMT "), " STR_FMT " LIMIT %d", STR_ARG(keys),
 					 STR_ARG(keys), STR_ARG(keys), SAMPLE_KEYS), SAMPLE_KEYS, l->a, &sample, e));
+	TRY(lookup_keep(l, &sample, e));
 	for (size_t i = 0; i < sample.n; i++) {
 		for (size_t k = 0; k < n_key; k++)
 			key[k] = sample.col[k].s[i];
@@ -306,6 +324,7 @@ static enum rc audit_sample(struct audit *x, struct err *e)
 					   STR_ARG(query_quote_name(x->l.a, x->set->time_column))), 1, x->l.a, &r, e));
 	x->n_future = (size_t)r.col[0].i[0];
 	TRY(query_run(x->l.q, sample_sql(x, column, x->l.a), SAMPLE_KEYS, x->l.a, &r, e));
+	TRY(lookup_keep(&x->l, &r, e));
 	for (size_t i = 0; i < r.n; i++)
 		TRY(audit_row(x, &r, i, column, e));
 	return RC_OK;

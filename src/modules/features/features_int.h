@@ -74,7 +74,7 @@ struct materialise_request { str name; int64_t as_of_ms; };
 extern const struct record materialise_request_record;
 enum rc features__materialise(struct features *f, const struct materialise_request *r, const struct principal *who,
 			      struct task *t_or_null, struct arena *a, struct materialisation *out, struct err *e) MUST_USE;
-/* Deletes the keys of materialisations that nobody reads any more. */
+/* Deletes the keys of materialisations that failed, and of those that were replaced longer than the grace period ago. */
 enum rc features__clean(struct features *f, int64_t grace_ms, struct err *e) MUST_USE;
 str features__prefix(struct arena *a, str view, str materialisation);
 

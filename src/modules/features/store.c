@@ -132,8 +132,8 @@ enum rc features__materialisations_orphaned(struct features *f, struct err *e)
 enum rc features__materialisations_to_clean(struct features *f, int64_t before_ms, struct arena *a, struct list *out, struct err *e)
 {
 	return store_list1(f->core->db, a, &materialisation_record,
-			   "WHERE state IN (?, ?) AND place = ? AND ended_at <= ? ORDER BY id LIMIT 100",
-			   VALS(V_I64(MAT_RETIRED), V_I64(MAT_FAILED), V_STR(f->place), V_I64(before_ms)), out, e);
+			   "WHERE place = ? AND (state = ? OR (state = ? AND ended_at <= ?)) ORDER BY id LIMIT 100",
+			   VALS(V_STR(f->place), V_I64(MAT_FAILED), V_I64(MAT_RETIRED), V_I64(before_ms)), out, e);
 }
 
 /* --- training sets --------------------------------------------------------------------------------------------------- */
