@@ -224,7 +224,8 @@ export interface FeatureView {
 }
 export interface OnlineAnswer {
   features: string[];
-  rows: { key: Record<string, unknown>; values: unknown[]; statuses: string[]; event_at?: string | null }[];
+  rows: { values: unknown[]; statuses: string[]; event_times: string[] }[];
+  views: Record<string, string>;
 }
 export interface TrainingSet {
   id: string;

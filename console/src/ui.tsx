@@ -59,7 +59,7 @@ export function Chip({ tone = "dim", children, title }: Kids & { tone?: Tone; ti
 const tones: Record<string, Tone> = {
   ok: "ok", succeeded: "ok", passed: "ok", proven: "ok", finished: "ok", ready: "ok", published: "ok", active: "ok", loaded: "ok", stable: "ok", live: "ok", present: "ok", resolved: "ok",
   running: "info", queued: "info", attested: "info", scheduled: "info", pending_registration: "info", small: "ok", none: "ok",
-  skipped: "warn", warning: "warn", interrupted: "warn", cancelled: "warn", moderate: "warn", watch: "warn", killed: "warn", pending: "warn", shifting: "warn", some: "warn",
+  skipped: "warn", null_value: "warn", not_found: "warn", outside_max_age: "warn", warning: "warn", interrupted: "warn", cancelled: "warn", moderate: "warn", watch: "warn", killed: "warn", pending: "warn", shifting: "warn", some: "warn",
   failed: "bad", failing: "bad", firing: "bad", gate_failed: "bad", critical: "bad", drift: "bad", drifted: "bad", large: "bad", error: "bad", blocked: "bad", major: "bad",
 };
 

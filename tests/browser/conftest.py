@@ -46,6 +46,11 @@ class Browser:
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.send("shot", path=str(SHOTS / f"{name}.png"), **rest)
 
+    def expect_errors(self, *statuses):
+        """Takes from the browser's console what it says of answers with these statuses."""
+        left = [e for e in self.send("errors") if not any(f"status of {s}" in e for s in statuses)]
+        assert left == []
+
     def close(self):
         self.process.stdin.close()
         self.process.wait(30)
@@ -72,3 +77,57 @@ def browser(chromium, road):
     yield chromium
     assert chromium.errors() == []
     assert chromium.hosts() == [road.url.removeprefix("http://")]
+
+
+MESSY = "id,x,when\n1,2.5,2024-01-01\n2,abc,2024-01-02\n3,4,2024-01-03\n4,5,nonsense\n5,6,2024-01-06\n" + "".join(
+    f"{i + 5},{i}.5,2024-02-01\n" for i in range(1, 61))
+STRICT = """
+name: strict
+description: Refuses trips that cost more than 100
+inputs: [trips]
+steps:
+  - {name: cheap, sql: SELECT * FROM trips, gates: [{kind: row_count, min: 100}]}
+outputs:
+  - {step: cheap, gates: [{kind: range, column: fare, min: 0, max: 100}]}
+"""
+
+
+def ingest(cairn, name, data, **how):
+    blob = cairn.ok("PUT", "/uploads", data=data, params={"name": how.pop("source_name")})["blob"]
+    return cairn.run_task("POST", f"/datasets/{name}/ingest", json={"blob": blob, **how})
+
+
+def apply(cairn, path, text):
+    return cairn.ok("POST", path, data=text, headers={"Content-Type": "application/yaml"})
+
+
+def make_runs(cairn):
+    """An experiment as MLflow's client would log it: runs with curves, params and a file."""
+    def mlflow(path, body):
+        return cairn.ok("POST", f"/api/2.0/mlflow{path}", json=body)
+
+    cairn.mlflow = mlflow
+    cairn.experiment = mlflow("/experiments/create", {"name": "curves"})["experiment_id"]
+    cairn.runs = {}
+    for depth in (3, 6, 9):
+        name = f"depth {depth}"
+        run = mlflow("/runs/create", {"experiment_id": cairn.experiment, "run_name": name, "start_time": 1_700_000_000_000 + depth})["run"]["info"]["run_id"]
+        metrics = [{"key": "rmse", "value": 8 / (1 + step * depth / 20) + 2, "timestamp": 1_700_000_000_000 + step, "step": step} for step in range(40)]
+        mlflow("/runs/log-batch", {"run_id": run, "metrics": metrics, "params": [{"key": "max_depth", "value": str(depth)}, {"key": "objective", "value": "reg:squarederror"}]})
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{cairn.experiment}/{run}/artifacts/notes.txt"
+        assert cairn.api("PUT", path, data=b"trained on real trips").status_code == 200
+        mlflow("/runs/update", {"run_id": run, "status": "FINISHED", "end_time": 1_700_000_060_000})
+        cairn.runs[name] = run
+
+
+@pytest.fixture(scope="module")
+def road(cairn, taxis):
+    """A cairn that holds the taxi example as far as a browser needs it, a dataset with bad rows, and a gate that fails."""
+    ingest(cairn, "trips", taxis.read_bytes(), source_name="taxis.csv")
+    ingest(cairn, "messy", MESSY.encode(), source_name="messy.csv", tolerance=0.1, time_columns=["when"], key=["id"],
+           columns=[{"name": "x", "type": "DOUBLE"}])
+    for text in ((ROOT / "examples" / "taxi" / "pipeline.yaml").read_text(), STRICT):
+        name = apply(cairn, "/pipelines", text)["name"]
+        cairn.wait_task(cairn.ok("POST", f"/pipelines/{name}/run"))
+    make_runs(cairn)
+    return cairn

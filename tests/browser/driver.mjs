@@ -54,7 +54,7 @@ const commands = {
   },
   settled,
   text: ({ at }) => page.locator(at).first().innerText(),
-  texts: ({ at }) => page.locator(at).allInnerTexts(),
+  texts: ({ at }) => page.locator(at).evaluateAll((all) => all.map((x) => x.innerText ?? x.textContent)),
   count: ({ at }) => page.locator(at).count(),
   attribute: ({ at, name }) => page.locator(at).first().getAttribute(name),
   value: ({ at }) => page.locator(at).first().inputValue(),

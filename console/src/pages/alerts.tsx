@@ -29,7 +29,8 @@ const historyCols: Col<AlertEvent>[] = [
 
 export function Alerts() {
   const alerts = useLoad("alerts", api.alerts, 5000);
-  const history = useLoad("alert history", () => api.alertHistory(), 10_000);
+  const rules = alerts.data?.map((a) => a.rule) ?? [];
+  const history = useLoad(rules.length ? `history of ${rules.join()}` : null, async () => (await Promise.all(rules.map((r) => api.alertHistory(r)))).flat(), 10_000);
   const n = alerts.data?.filter(firing).length;
   return (
     <Page title="Alerts" lead={!alerts.data?.length ? undefined : n ? `${n} of ${alerts.data.length} rules are firing.` : "All rules hold."}>

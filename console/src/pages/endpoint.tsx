@@ -64,8 +64,8 @@ function Quality({ endpoint }: { endpoint: string }) {
   }, [quality.data]);
   return (
     <Card title="Quality against labels">
-      <Show of={quality} empty={<Empty what="Nothing is known yet." />}>
-        {(q) => (!q?.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --labels`} /> : (
+      <Show of={quality}>
+        {(q) => (!q.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --labels`} /> : (
           <>
             <Facts of={[
               ["MAE", <b>{num(q.mae)}</b>], ["RMSE", <b>{num(q.rmse)}</b>], ["Bias", num(q.bias)], ["Mean of labels", num(q.label_mean)],

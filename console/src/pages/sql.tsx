@@ -1,5 +1,5 @@
 // A question to the datasets, asked in a sandbox. The last one stays for this tab.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api";
 import { duration, plural } from "../format";
 import { useAction, useLoad } from "../hooks";
@@ -27,12 +27,21 @@ export function Sql() {
   const { query } = usePlace();
   const [sql, type] = useState(query.q ?? "");
   const ask = useAction(timed);
+  const asked = useRef("");
+  const run = (text: string) => {
+    asked.current = text;
+    void ask.run(text);
+  };
   const go = () => {
     if (!sql.trim()) return;
+    run(sql);
     setQuery({ q: sql });
-    void ask.run(sql);
   };
-  useEffect(() => { if (query.q) void ask.run(query.q); }, []);
+  useEffect(() => {
+    if (!query.q || query.q === asked.current) return;
+    type(query.q);
+    run(query.q);
+  }, [query.q]);
   const key = (e: KeyboardEvent) => {
     if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
       e.preventDefault();

@@ -32,7 +32,7 @@ function Found({ of }: { of: OnlineAnswer }) {
   return (
     <>
       <Table rows={list} cols={cols} keyOf={(x) => x.name} caption="Features of the key" />
-      {row.event_at && <p class="dim pad">Known since <Time at={row.event_at} />.</p>}
+      {row.event_times[0] && <p class="dim pad">Known since <Time at={row.event_times[0]} />.</p>}
     </>
   );
 }

@@ -1,0 +1,335 @@
+"""Every page of the console against a running cairn that holds the taxi example: what it says is what cairn holds.
+
+Each test leaves a picture of its page in build/screenshots.
+"""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def number(text):
+    return float(re.sub(r"[^0-9.\-]", "", text))
+
+
+# --- signing in ----------------------------------------------------------------------------------------------------
+
+def test_without_a_login_it_tells_how_to_get_one(chromium, road):
+    chromium.url = road.url
+    chromium.fresh()
+    chromium.open()
+    assert "cairn console" in chromium.text(at=".login-box")
+    chromium.shot("login")
+
+    chromium.fill(at="#token", text="not a token")
+    chromium.click(at=".login-box form button.primary")
+    chromium.wait(at=".failed")
+    assert "does not know this token" in chromium.text(at=".failed")
+
+    chromium.fill(at="#token", text=road.token)
+    chromium.click(at=".login-box form button.primary")
+    chromium.wait(at=".road")
+    assert "admin" in chromium.text(at=".side-foot")
+    # The token stays in this tab: not in a cookie, not in storage that outlives it.
+    assert chromium.evaluate(code="document.cookie + JSON.stringify(localStorage)") == "{}"
+    chromium.expect_errors(401)
+
+
+def test_a_login_link_signs_in_once(chromium, road):
+    path = road.ok("POST", "/login-links", json={})["path"]
+    chromium.url = road.url
+    chromium.fresh()
+    chromium.go(url=road.url + path)
+    chromium.wait(at=".road")
+    assert "admin" in chromium.text(at=".side-foot")
+    # With the cookie a write works too, as the page comes from where it goes to.
+    chromium.open("sql")
+    chromium.fill(at="textarea", text="SELECT 41 + 1 AS answer")
+    chromium.click(at="form button.primary")
+    chromium.wait(at="table")
+    assert chromium.table(caption="Answer") == [{"answer": "42"}]
+    assert chromium.errors() == []
+    assert road.api("GET", "!" + path, token="").status_code == 401
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+def test_datasets(browser, road):
+    rows = {r["Dataset"]: r for r in browser.open("data").table(caption="Datasets")}
+    assert rows["trips"]["Rows"] == "6,433" and rows["trips"]["Quarantined"] == "0"
+    assert rows["messy"]["Quarantined"] == "2"
+    held = {d["name"]: d for d in road.ok("GET", "/datasets")["datasets"]}
+    assert set(rows) == set(held)
+    assert number(rows["trips_clean"]["Rows"]) == held["trips_clean"]["n_rows"]
+    browser.shot("data")
+
+
+def test_a_dataset_shows_what_is_in_each_column(browser, road):
+    browser.open("data", "trips")
+    assert browser.facts()["Rows"] == "6,433"
+    columns = {r["Column"].split("\n")[0]: r for r in browser.table(caption="Columns of the version")}
+    profile = {c["name"]: c for c in road.ok("GET", "/datasets/trips/versions/1")["profile"]["columns"]}
+    assert list(columns) == list(profile)
+    assert number(columns["fare"]["Mean"]) == pytest.approx(profile["fare"]["mean"], rel=1e-3)
+    assert number(columns["fare"]["Max"]) == float(profile["fare"]["max"])
+    assert number(columns["payment"]["Nulls"]) == pytest.approx(100 * profile["payment"]["nulls"] / 6433, abs=0.05)
+    bars = browser.count(at="svg.bars >> nth=0 >> rect")
+    assert bars == len(profile["pickup"]["histogram"])
+    assert "yellow" in columns["color"]["Distribution"]
+    browser.shot("dataset")
+
+
+def test_rows_quarantine_and_versions_of_a_dataset(browser):
+    rows = browser.open("data", "trips", tab="rows").table(caption="First rows of trips")
+    assert len(rows) == 100
+    assert rows[0]["pickup"] == "2019-03-23 20:21:09" and rows[0]["fare"] == "7"
+    browser.shot("rows")
+    bad = browser.open("data", "messy", tab="quarantine").table(caption="Quarantined rows")
+    assert [(r["line"], r["column_name"], r["reason"]) for r in bad] == [("3", "x", "not a DOUBLE"), ("5", "when", "not a TIMESTAMP")]
+    browser.shot("quarantine")
+    versions = browser.open("data", "trips", tab="versions").table(caption="Versions")
+    assert versions[0]["Version"] == "1" and "taxis.csv" in versions[0]["Where from"]
+
+
+def test_sql_answers_and_its_errors(browser, road):
+    browser.open("sql")
+    browser.fill(at="textarea", text="SELECT color, count(*) AS n FROM trips GROUP BY 1 ORDER BY 2 DESC")
+    browser.press(keys="Control+Enter")
+    browser.wait(at="table")
+    assert browser.table(caption="Answer") == [{"color": "yellow", "n": "5451"}, {"color": "green", "n": "982"}]
+    browser.shot("sql")
+    browser.fill(at="textarea", text="SELECT colour FROM trips")
+    browser.press(keys="Control+Enter")
+    browser.wait(at=".failed")
+    assert "colour" in browser.text(at=".failed")
+    browser.expect_errors(400)
+    # The question is in the address: it can be sent to somebody.
+    browser.open("sql", q="SELECT max(fare) AS top FROM trips")
+    assert browser.table(caption="Answer") == [{"top": "150"}]
+
+
+# --- pipelines -----------------------------------------------------------------------------------------------------
+
+def test_pipelines_and_their_definitions(browser):
+    rows = {r["Pipeline"]: r for r in browser.open("pipelines").table(caption="Pipelines")}
+    assert rows["trips_clean"]["Last run"] == "succeeded" and rows["strict"]["Last run"] == "gate failed"
+    browser.shot("pipelines")
+    browser.open("pipelines", "trips_clean")
+    assert [r["State"] for r in browser.table(caption="Runs")] == ["succeeded"]
+    text = browser.page()
+    assert "row count · ≥ 1,000" not in text     # inside a step that is closed
+    browser.click(at="details.step summary")
+    assert "row count · ≥ 1,000" in browser.page() and "FROM trips" in browser.page()
+    browser.shot("pipeline")
+
+
+def test_a_run_shows_steps_and_gates(browser, road):
+    run = road.ok("GET", "/pipelines/trips_clean/runs")["runs"][0]
+    full = road.ok("GET", f"/pipeline-runs/{run['id']}")
+    browser.open("pipelines", "trips_clean", run["id"])
+    steps = browser.texts(at=".steps li")
+    assert len(steps) == len(full["steps"]) and steps[0].startswith("plausible")
+    gates = browser.table(caption="Gates")
+    assert len(gates) == len(full["gates"]) and {g["#0"] for g in gates} == {"passed"}
+    assert next(g for g in gates if g["Gate"] == "row count")["Measured"] == "6,361 rows"
+    browser.shot("pipeline_run")
+
+
+def test_a_failed_gate_comes_first(browser, road):
+    run = road.ok("GET", "/pipelines/strict/runs")["runs"][0]
+    browser.open("pipelines", "strict", run["id"])
+    told = browser.text(at=".refused")
+    assert "range of fare" in told and "Nothing was published" in told and "6 rows do not pass" in told
+    assert browser.table(caption="Gates")[0]["#0"] == "failed"
+    browser.shot("gate_failed")
+
+
+def test_a_pipeline_is_run_from_its_page(browser, road):
+    before = len(road.ok("GET", "/pipelines/strict/runs")["runs"])
+    browser.open("pipelines", "strict")
+    browser.click(at=".task-button button")
+    browser.wait(at=".task-watch .chip.bad")
+    assert "gate range of fare failed" in browser.text(at=".task-watch")
+    assert len(road.ok("GET", "/pipelines/strict/runs")["runs"]) == before + 1
+    browser.wait(at="table tbody tr:nth-child(2)")
+
+
+# --- experiments ---------------------------------------------------------------------------------------------------
+
+def test_runs_are_listed_sorted_and_filtered(browser, road):
+    browser.open("experiments")
+    browser.select(at="select", value=road.experiment)
+    browser.settled()
+    rows = browser.table(caption="Runs")
+    assert len(rows) == len(road.runs)
+    browser.click(at="th button:has-text('rmse')")
+    values = [number(r["rmse"]) for r in browser.table(caption="Runs")]
+    assert values == sorted(values, reverse=True)
+    browser.shot("experiments")
+    browser.fill(at="form input[type=search]", text="params.max_depth = '6'")
+    browser.press(keys="Enter")
+    browser.settled()
+    assert [r["max_depth"] for r in browser.table(caption="Runs")] == ["6"]
+    browser.fill(at="form input[type=search]", text="metrics.rmse <")
+    browser.press(keys="Enter")
+    browser.wait(at=".failed")
+    browser.expect_errors(400)
+
+
+def test_chosen_runs_are_compared(browser, road):
+    browser.open("experiments", experiment=road.experiment)
+    for i in (1, 2):
+        browser.click(at=f"tbody tr:nth-child({i}) input[type=checkbox]")
+    browser.click(at="a.button:has-text('Compare')")
+    browser.wait(at=".chart canvas")
+    browser.settled()
+    assert "Compare 2 runs" in browser.text(at="h1")
+    legend = browser.text(at=".u-legend")
+    assert sum(name in legend for name in road.runs) == 2
+    assert "max_depth" in browser.text(at="table.side-by-side")
+    browser.shot("compare")
+
+
+def test_a_run_shows_its_curves_params_and_files(browser, road):
+    name, run = next(iter(road.runs.items()))
+    browser.open("runs", run)
+    assert browser.text(at="h1") == name and browser.facts()["State"] == "finished"
+    browser.wait(at=".chart canvas")
+    last = {r["Metric"]: r for r in browser.table(caption="Metrics")}
+    assert last["rmse"]["Step"] == "39"
+    browser.shot("run")
+    assert {r["Name"]: r["Value"] for r in browser.open("runs", run, tab="params").table(caption="Params")}["max_depth"] == "3"
+    browser.open("runs", run, tab="artifacts")
+    assert "notes.txt" in browser.page() and "21 B" in browser.page()
+
+
+# --- trust ---------------------------------------------------------------------------------------------------------
+
+def test_lineage_of_a_dataset_goes_back_to_the_file(browser, road):
+    browser.open("lineage", kind="dataset_version", id="zone_stats@1")
+    names = browser.texts(at=".node-name")
+    assert {"taxis.csv", "trips@1", "zone_stats@1"} <= set(names)
+    assert browser.count(at="path.edge") == len(road.ok("GET", "/lineage", params={"kind": "dataset_version", "id": "zone_stats@1"})["edges"])
+    # A node is picked with the keyboard, and its details are shown.
+    browser.evaluate(code="document.querySelector('.node.kind-source').focus()")
+    browser.press(keys="Enter")
+    assert "taxis.csv" in browser.text(at=".card:last-of-type h2")
+    browser.click(at="a.button:has-text('What came of it')")
+    browser.settled()
+    assert {"trips_clean@1", "zone_stats@1"} <= set(browser.texts(at=".node-name"))
+    browser.fill(at="form input[type=search]", text="dataset_version:nothing@9")
+    browser.press(keys="Enter")
+    browser.wait(at=".failed")
+    assert "nothing is known" in browser.text(at=".failed")
+    browser.expect_errors(404)
+
+
+def test_the_roadmap_has_all_items_and_their_evidence(browser, road):
+    browser.open("roadmap")
+    assert browser.count(at="details.item") == 175
+    browser.click(at=".task-button button")
+    browser.wait(at=".task-watch .chip.ok", ms=120_000)
+    browser.settled()
+    items = road.ok("GET", "/roadmap")["items"]
+    proven = [i for i in items if i["state"] == "proven"]
+    assert proven, "no item is proven by the checks of this cairn"
+    browser.click(at=".segment button:has-text('proven')")
+    browser.settled()
+    assert browser.count(at="details.item") == len(proven)
+    browser.click(at="details.item summary")
+    first = browser.text(at="details.item[open]")
+    assert proven[0]["id"] in first and proven[0]["evidence"][0] in first
+    browser.shot("roadmap", full=False)
+    browser.open("roadmap", q="disaster recovery")
+    assert 1 <= browser.count(at="details.item") < 20
+
+
+def test_tasks_and_audit(browser, road):
+    rows = browser.open("tasks").table(caption="Tasks")
+    assert any(r["Task"] == "ingest trips" and r["State"] == "succeeded" for r in rows)
+    browser.shot("tasks")
+    failed = next(t for t in road.ok("GET", "/tasks")["tasks"] if t["state"] == "failed")
+    browser.open("tasks", failed["id"])
+    assert failed["message"] in browser.page() and '"name": "strict"' in browser.page()
+    browser.shot("task")
+    rows = browser.open("audit").table(caption="Audit log")
+    assert any(r["What"] == "dataset.publish" and r["To"] == "dataset:trips" and "user:admin" in r["Who"] for r in rows)
+    browser.shot("audit")
+    only = browser.open("audit", object="pipeline:strict").table(caption="Audit log")
+    assert only and {r["To"] for r in only} == {"pipeline:strict"}
+
+
+# --- the way around ------------------------------------------------------------------------------------------------
+
+def test_jump_by_keyboard(browser):
+    browser.open()
+    browser.press(keys="Control+k")
+    browser.fill(at=".jump input", text="zonest")
+    browser.wait(at=".jump li a.at:has-text('zone_stats')")
+    browser.press(keys="Enter")
+    browser.settled()
+    assert browser.text(at="h1") == "zone_stats"
+
+
+def test_unknown_places_say_so(browser):
+    assert "There is no page" in browser.open("nowhere").page()
+    browser.open("data", "no such dataset")
+    assert "no such dataset" in browser.text(at=".failed")
+    browser.expect_errors(400, 404)
+
+
+def test_names_are_shown_as_text(browser, road):
+    """What users name cannot become markup."""
+    run = road.mlflow("/runs/create", {"experiment_id": road.experiment, "run_name": "<img src=x onerror=alert(1)>", "start_time": 1})
+    browser.open("runs", run["run"]["info"]["run_id"])
+    assert browser.text(at="h1") == "<img src=x onerror=alert(1)>"
+    road.mlflow("/runs/delete", {"run_id": run["run"]["info"]["run_id"]})
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1360])
+def test_no_page_is_wider_than_its_window(browser, road, dark, width):
+    browser.fresh(token=road.token, dark=dark, width=width)
+    for place in ("overview", "data", "pipelines", "features", "experiments", "models", "endpoints", "alerts", "tasks", "lineage", "roadmap", "audit"):
+        browser.open(place)
+        assert browser.evaluate(code="document.querySelector('#page').scrollWidth - document.querySelector('#page').clientWidth") <= 0, place
+        assert browser.evaluate(code="getComputedStyle(document.body).backgroundColor") == ("rgb(18, 20, 19)" if dark else "rgb(245, 244, 241)")
+    browser.open("data", "trips")
+    browser.shot(f"dataset_{width}{'_dark' if dark else ''}", full=False)
+
+
+def test_an_empty_cairn_tells_what_fills_it(chromium, make_cairn):
+    empty = make_cairn()
+    chromium.url = empty.url
+    chromium.fresh(token=empty.token)
+    chromium.errors()
+    for place, command in (("data", "cairn dataset ingest"), ("pipelines", "cairn pipeline apply"), ("experiments", "cairn train"), ("alerts", "cairn alerts apply"), ("tasks", "cairn dataset ingest")):
+        chromium.open(place)
+        assert command in chromium.text(at=".empty"), place
+        assert chromium.count(at=".failed") == 0, chromium.page()
+    chromium.open()
+    chromium.shot("overview_empty")
+    assert chromium.errors() == []
+
+
+def test_a_cairn_that_is_gone_is_said_to_be(chromium, make_cairn):
+    gone = make_cairn()
+    chromium.url = gone.url
+    chromium.fresh(token=gone.token)
+    chromium.open("tasks")
+    gone.stop()
+    chromium.wait(at=".failed")
+    assert "cairn does not answer" in chromium.text(at=".failed")
+    chromium.errors()
+
+
+def test_the_page_allows_nothing_from_elsewhere(road):
+    answer = road.api("GET", "!/", token="")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'" and policy["script-src"] == "'self'" and policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'" and policy["connect-src"] == "'self'"
+    assert "no-cache" in answer.headers["Cache-Control"]
+    assert json.dumps(road.token) not in answer.text
