@@ -43,6 +43,8 @@ export const api = {
   views: () => get<{ feature_views: T.FeatureView[] }>("/feature-views").then((r) => r.feature_views),
   materialise: (name: string) => post<T.Task>(`/feature-views/${part(name)}/materialise`),
   online: (features: string[], keys: Record<string, string>[]) => post<T.OnlineAnswer>("/features/online", { features, keys }),
+  trainingSet: (id: string) => get<T.TrainingSetFull>(`/training-sets/${part(id)}`),
+  trainingRows: (id: string, limit = 100) => get<{ columns: string[]; rows: unknown[][]; n_rows: number }>(`/training-sets/${part(id)}/rows`, { limit }),
   trainingSets: () => get<{ training_sets: T.TrainingSet[] }>("/training-sets").then((r) => r.training_sets),
 
   // MLflow

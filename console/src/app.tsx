@@ -26,6 +26,7 @@ import { Roadmap } from "./pages/roadmap";
 import { RunPage } from "./pages/run";
 import { Sql } from "./pages/sql";
 import { Tasks } from "./pages/tasks";
+import { TrainingSet } from "./pages/training_set";
 import { View } from "./pages/view";
 import { link, type Place, usePlace } from "./route";
 import { Empty, Failed, Page } from "./ui";
@@ -45,6 +46,7 @@ function page({ path: [area = "overview", name, part], query }: Place): Componen
     case "pipelines": return name ? part ? <PipelineRunPage key={part} id={part} /> : <Pipeline key={name} name={name} /> : <Pipelines />;
     case "pipeline-runs": return <PipelineRunPage key={name} id={name ?? ""} />;
     case "features": return name ? <View key={name} name={name} /> : <Features />;
+    case "training-sets": return name ? <TrainingSet key={name} id={name} /> : <Features />;
     case "experiments": return <Experiments query={query} />;
     case "runs": return name ? <RunPage key={name} id={name} query={query} /> : <Experiments query={query} />;
     case "compare": return <Compare query={query} />;
@@ -59,7 +61,7 @@ function page({ path: [area = "overview", name, part], query }: Place): Componen
   }
 }
 
-const areaOf: Record<string, string> = { runs: "experiments", compare: "experiments", "pipeline-runs": "pipelines" };
+const areaOf: Record<string, string> = { runs: "experiments", compare: "experiments", "pipeline-runs": "pipelines", "training-sets": "features" };
 
 function Nav({ at }: { at: string }) {
   return (

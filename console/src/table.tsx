@@ -77,7 +77,7 @@ export function Table<R>({ rows, cols, keyOf, order: first, marked, caption }: {
 }
 
 const isTime = /TIMESTAMP|DATE/;
-const numeric = /INT|DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC/;
+const numeric = /INT|DOUBLE|FLOAT|REAL|DECIMAL|NUMERIC/i;
 
 export function cellText(v: unknown, type: string): string {
   if (v == null) return "";

@@ -28,7 +28,7 @@ function Drift({ endpoint }: { endpoint: string }) {
   const n = drift.data?.[0]?.n;
   return (
     <Card title="Drift against training" flush aside={n == null ? undefined : `${plural(n, "prediction")} in the window; marks at 0.1 and 0.25`}>
-      <Show of={drift} empty={<Empty what="Nothing to compare yet." command={`cairn replay ${endpoint}`} />}>
+      <Show of={drift} empty={<Empty what="Nothing to compare yet." command={`cairn replay ${endpoint} --dataset trips_clean --from 2019-03-25`} />}>
         {(list) => <Table rows={list} cols={driftCols} keyOf={(c) => c.column} order={{ col: 2, down: true }} caption="Drift per column" />}
       </Show>
     </Card>
@@ -65,7 +65,7 @@ function Quality({ endpoint }: { endpoint: string }) {
   return (
     <Card title="Quality against labels">
       <Show of={quality}>
-        {(q) => (!q.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --labels`} /> : (
+        {(q) => (!q.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --dataset trips_clean --from 2019-03-25 --label fare`} /> : (
           <>
             <Facts of={[
               ["MAE", <b>{num(q.mae)}</b>], ["RMSE", <b>{num(q.rmse)}</b>], ["Bias", num(q.bias)], ["Mean of labels", num(q.label_mean)],

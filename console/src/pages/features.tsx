@@ -19,7 +19,7 @@ const viewCols: Col<FeatureView>[] = [
 ];
 
 const setCols: Col<TrainingSet>[] = [
-  { head: "Training set", cell: (t) => <span class="strong">{t.name}</span>, sort: (t) => t.name },
+  { head: "Training set", cell: (t) => <a class="strong" href={link(["training-sets", t.id])}>{t.name}</a>, sort: (t) => t.name },
   { head: "Id", cell: (t) => <><code title={t.id}>{shortId(t.id, 18)}</code> <Copy text={t.id} /></> },
   { head: "Rows", right: true, cell: (t) => count(t.n_rows), sort: (t) => t.n_rows },
   { head: "Label", cell: (t) => <code>{t.label}</code> },

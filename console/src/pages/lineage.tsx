@@ -58,7 +58,7 @@ function Recent() {
   const list = useLoad("predictions", () => api.predictions("", 12));
   return (
     <Card title="Recent predictions" flush>
-      <Show of={list} empty={<Empty what="No prediction has been made yet." command="cairn predict taxi-fare zone=… distance=2.5" />}>
+      <Show of={list} empty={<Empty what="No prediction has been made yet." command={'cairn predict taxi-fare distance=2.5 passengers=1 pickup_zone="Midtown Center"'} />}>
         {(found) => (
           <ul class="lines">
             {found.map((p) => (

@@ -28,7 +28,7 @@ export function Models() {
   return (
     <Page title="Models" lead="What was registered, and what each alias stands for.">
       <Card flush>
-        <Show of={models} empty={<Empty what="No model is registered." command="cairn models register RUN_ID --name NAME" />}>
+        <Show of={models} empty={<Empty what="No model is registered." command="cairn models register NAME --run RUN_ID --alias champion" />}>
           {(list) => <Table rows={list} cols={modelCols} keyOf={(m) => m.name} order={{ col: 0, down: false }} caption="Registered models" />}
         </Show>
       </Card>
@@ -67,7 +67,7 @@ export function Model({ name }: { name: string }) {
               ]} />
             </Card>
             <Card title="Versions" flush>
-              <Show of={versions} empty={<Empty what="It has no versions." command={`cairn models register RUN_ID --name ${name}`} />}>
+              <Show of={versions} empty={<Empty what="It has no versions." command={`cairn models register ${name} --run RUN_ID`} />}>
                 {(list) => <Table rows={list} cols={versionCols(m)} keyOf={(v) => v.version} order={{ col: 0, down: true }} caption="Versions" />}
               </Show>
             </Card>

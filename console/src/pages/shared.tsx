@@ -45,7 +45,7 @@ export function pageOf(kind: string, id: string): string | undefined {
     case "dataset_version": return link(["data", name], { version: n });
     case "pipeline_run": return link(["pipeline-runs", id]);
     case "feature_view": return link(["features", name]);
-    case "training_set": return link(["features"], { set: id });
+    case "training_set": return link(["training-sets", id]);
     case "run": return link(["runs", id]);
     case "model_version": return link(["models", name]);
     case "endpoint": return link(["endpoints", name]);
