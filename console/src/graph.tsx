@@ -1,10 +1,13 @@
 // The lineage graph, drawn: one box a thing, one curve a step; a box can be picked by mouse or keyboard.
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { relative } from "./format";
 import { layout } from "./layout";
 import type { LineageGraph, LineageNode } from "./types";
 
-const size = { boxW: 186, boxH: 52, gapX: 64, gapY: 18 };
+const size = { boxW: 138, boxH: 62, gapX: 30, gapY: 16 };
+const LINE_CHARS = 17;
+/** Below this part of its size the graph is not shrunk but scrolled. */
+const SCALE_MIN = 0.68;
 const PAD = 6;
 
 export function nodeKey(n: { kind: string; id: string }): string {
@@ -15,12 +18,19 @@ export function kindText(kind: string): string {
   return kind.replaceAll("_", " ");
 }
 
-function cut(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+/** A name in one line or two, broken where words end. */
+export function lines(name: string): string[] {
+  if (name.length <= LINE_CHARS) return [name];
+  const head = name.slice(0, LINE_CHARS + 1);
+  const at = Math.max(head.lastIndexOf(" "), head.lastIndexOf("_"), head.lastIndexOf("-"), head.lastIndexOf("@"));
+  const end = at > 5 ? (head[at] === " " || head[at] === "@" ? at : at + 1) : LINE_CHARS;
+  const rest = name.slice(end).trim();
+  return [name.slice(0, end), rest.length > LINE_CHARS ? `${rest.slice(0, LINE_CHARS - 1)}…` : rest];
 }
 
 function Node({ of, x, y, state, pick }: { of: LineageNode; x: number; y: number; state: string; pick: () => void }) {
   const name = of.label || of.id;
+  const shown = lines(name);
   const key = (e: KeyboardEvent) => {
     if (e.key !== "Enter" && e.key !== " ") return;
     e.preventDefault();
@@ -32,9 +42,9 @@ function Node({ of, x, y, state, pick }: { of: LineageNode; x: number; y: number
       <title>{`${kindText(of.kind)} ${of.id}`}</title>
       <rect class="node-box" width={size.boxW} height={size.boxH} rx="7" />
       <rect class="node-side" width="4" height={size.boxH - 14} x="6" y="7" rx="2" />
-      <text class="node-kind" x="18" y="18">{kindText(of.kind)}</text>
-      {of.at_ms && <text class="node-time" x={size.boxW - 9} y="18">{relative(of.at_ms)}</text>}
-      <text class="node-name" x="18" y="38">{cut(name, 24)}</text>
+      <text class="node-kind" x="17" y="18">{kindText(of.kind)}</text>
+      {shown.map((text, i) => <text class="node-name" x="17" y={35 + i * 15} key={i}>{text}</text>)}
+      {shown.length === 1 && of.at_ms && <text class="node-time" x="17" y="52">{relative(of.at_ms)}</text>}
     </g>
   );
 }
@@ -62,12 +72,18 @@ export function Graph({ of, picked, root, onPick }: { of: LineageGraph; picked?:
     return layout(of.nodes.map(nodeKey), edges, size);
   }, [of]);
   const near = useMemo(() => (picked && picked !== root ? related(of, picked) : undefined), [of, picked, root]);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // What was asked for stands at one end: begin there when not all fits.
+    const at = drawing.boxes.find((b) => b.id === root)?.x ?? 0;
+    if (box.current && at > drawing.width / 2) box.current.scrollLeft = box.current.scrollWidth;
+  }, [drawing, root]);
   const nodes = new Map(of.nodes.map((n) => [nodeKey(n), n]));
   const w = drawing.width + 2 * PAD;
   const h = drawing.height + 2 * PAD;
   return (
-    <div class="graph">
-      <svg viewBox={`${-PAD} ${-PAD} ${w} ${h}`} style={{ maxWidth: `${w}px`, minWidth: `${w * 0.55}px` }} role="group" aria-label="Lineage graph">
+    <div class="graph" ref={box}>
+      <svg viewBox={`${-PAD} ${-PAD} ${w} ${h}`} style={{ maxWidth: `${w}px`, minWidth: `${w * SCALE_MIN}px` }} role="group" aria-label="Lineage graph">
         <defs>
           <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0,1 L7,4 L0,7 z" /></marker>
         </defs>

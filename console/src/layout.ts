@@ -95,7 +95,7 @@ function sweep(layers: Cell[][]): void {
 function settle(layers: Cell[][], size: Sizes): void {
   const room = (a: Cell, b: Cell) => (a.real && b.real ? size.boxH + size.gapY : (size.boxH + size.gapY) * 0.6);
   for (const layer of layers) layer.forEach((c, i) => { c.y = i === 0 ? 0 : layer[i - 1]!.y + room(layer[i - 1]!, c); });
-  for (let round = 0; round < 16; round++) {
+  for (let round = 0; round < 60; round++) {
     for (const layer of round % 2 === 0 ? layers : [...layers].reverse()) {
       const want = layer.map((c) => mean([...c.before, ...c.after], (n) => n.y) ?? c.y);
       layer.forEach((c, i) => { c.y = i === 0 ? want[0]! : Math.max(want[i]!, layer[i - 1]!.y + room(layer[i - 1]!, c)); });

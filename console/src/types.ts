@@ -249,22 +249,20 @@ export interface TrainingSetFull extends TrainingSet {
 
 // --- serving ------------------------------------------------------------------------------------------------
 
-export interface EndpointInput {
-  name: string;
-  type?: string;
-  datatype?: string;
-}
 export interface Endpoint {
   name: string;
   model: string;
+  description: string;
+  model_name: string;
   version: number;
+  runtime: string;
   revision: number;
-  runtime?: string;
-  state?: string;
+  state: string;
+  error?: string;
+  inputs: { name: string; datatype: string; source: string }[];
+  live: { n: number; p50_ms: number; p95_ms: number; p99_ms: number; per_second: number; answered: number; failed: number };
   created_at: string;
-  updated_at?: string;
-  inputs?: EndpointInput[];
-  [k: string]: unknown;
+  updated_at: string;
 }
 export interface Tensor {
   name: string;

@@ -81,6 +81,22 @@ def browser(chromium, road):
 
 MESSY = "id,x,when\n1,2.5,2024-01-01\n2,abc,2024-01-02\n3,4,2024-01-03\n4,5,nonsense\n5,6,2024-01-06\n" + "".join(
     f"{i + 5},{i}.5,2024-02-01\n" for i in range(1, 61))
+YAML = {"Content-Type": "application/yaml"}
+# As examples/taxi/train.yaml, but small: the pages are tested, not the model.
+TRAIN = """
+name: taxi-fare
+experiment: taxi-fare
+training_set: taxi_fare
+trainer: xgboost
+objective: squared_error
+trials: 3
+rounds: 25
+early_stopping: 10
+seed: 7
+space:
+  - {param: max_depth, min: 3, max: 6, whole: true}
+  - {param: eta, min: 0.1, max: 0.3, scale: log}
+"""
 STRICT = """
 name: strict
 description: Refuses trips that cost more than 100
@@ -98,7 +114,16 @@ def ingest(cairn, name, data, **how):
 
 
 def apply(cairn, path, text):
-    return cairn.ok("POST", path, data=text, headers={"Content-Type": "application/yaml"})
+    return cairn.ok("POST", path, data=text, headers=YAML)
+
+
+def make_model(cairn):
+    """The best run becomes version 1, the champion."""
+    run = cairn.mlflow("/runs/search", {"experiment_ids": [cairn.search["experiment_id"]], "filter": f"run_id = '{cairn.search['best_run_id']}'"})
+    assert run["runs"]
+    cairn.mlflow("/registered-models/create", {"name": "taxi-fare", "description": "Fares as the meter will show them"})
+    cairn.mlflow("/model-versions/create", {"name": "taxi-fare", "run_id": cairn.search["best_run_id"], "source": f"runs:/{cairn.search['best_run_id']}/model"})
+    cairn.mlflow("/registered-models/alias", {"name": "taxi-fare", "alias": "champion", "version": "1"})
 
 
 def make_runs(cairn):
@@ -130,4 +155,11 @@ def road(cairn, taxis):
         name = apply(cairn, "/pipelines", text)["name"]
         cairn.wait_task(cairn.ok("POST", f"/pipelines/{name}/run"))
     make_runs(cairn)
+    example = ROOT / "examples" / "taxi"
+    apply(cairn, "/feature-views", (example / "features.yaml").read_text())
+    cairn.run_task("POST", "/feature-views/zone_stats/materialise", json={"as_of": "2019-03-25T00:00:00Z"})
+    cairn.training_set = cairn.run_task("POST", "/training-sets", data=(example / "training_set.yaml").read_text(), headers=YAML)
+    cairn.search = cairn.run_task("POST", "/train", data=TRAIN, headers=YAML)
+    apply(cairn, "/alert-rules", (example / "alerts.yaml").read_text())
+    make_model(cairn)
     return cairn

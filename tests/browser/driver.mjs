@@ -63,7 +63,7 @@ const commands = {
   select: ({ at, value }) => page.locator(at).first().selectOption(value),
   press: ({ keys }) => page.keyboard.press(keys),
   wait: ({ at, ms = 15_000 }) => page.locator(at).first().waitFor({ timeout: ms }),
-  url: () => page.url(),
+  place: () => page.url(),
   table: ({ caption }) => page.evaluate(readTable, caption),
   facts: () => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("dl.facts > div")].map((d) => [d.children[0].innerText, d.children[1].innerText]))),
   evaluate: ({ code }) => page.evaluate(code),

@@ -206,6 +206,59 @@ def test_a_run_shows_its_curves_params_and_files(browser, road):
     assert "notes.txt" in browser.page() and "21 B" in browser.page()
 
 
+# --- features and models -------------------------------------------------------------------------------------------
+
+def test_features_and_training_sets(browser, road):
+    views = browser.open("features").table(caption="Feature views")
+    held = road.ok("GET", "/feature-views/zone_stats")
+    assert [(v["View"], v["Dataset"], v["Keys online"]) for v in views] == [("zone_stats", "zone_stats", f"{held['n_keys']:,}")]
+    sets = browser.table(caption="Training sets")
+    assert [(s["Training set"], s["Rows"], s["Train / validate"]) for s in sets] == [("taxi_fare", "6,361", "4,994 / 1,367")]
+    browser.shot("features")
+    browser.click(at="a:has-text('taxi_fare')")
+    browser.settled()
+    inputs = {r["Input"]: r["Comes from"] for r in browser.table(caption="Inputs")}
+    assert inputs["distance"] == "the request" and inputs["fare_avg_7d"] == "zone_stats"
+    rows = browser.table(caption="Rows of the training set")
+    assert len(rows) == 100 and list(rows[0])[0] == "fare"
+    browser.shot("training_set")
+
+
+def test_features_are_read_online(browser, road):
+    asked = {"features": ["zone_stats:trips_7d", "zone_stats:fare_avg_7d"], "keys": [{"pickup_zone": "Midtown Center"}]}
+    trips, fare = road.ok("POST", "/features/online", json=asked)["rows"][0]["values"]
+    browser.open("features", "zone_stats")
+    browser.fill(at=".form input", text="Midtown Center")
+    browser.click(at=".form button")
+    browser.wait(at="table:has(caption:text('Features of the key'))")
+    found = {r["Feature"].split(":")[-1]: r for r in browser.table(caption="Features of the key")}
+    assert number(found["trips_7d"]["Value"]) == trips
+    assert number(found["fare_avg_7d"]["Value"]) == pytest.approx(fare, rel=1e-4)
+    assert found["trips_7d"]["#2"] == "present"
+    browser.shot("feature_view")
+    browser.fill(at=".form input", text="Atlantis")
+    browser.click(at=".form button")
+    browser.wait(at=".chip:text('not found')")
+
+
+def test_models_lead_to_their_runs(browser, road):
+    rows = browser.open("models").table(caption="Registered models")
+    assert {r["Model"]: r["Aliases"] for r in rows}["taxi-fare"] == "champion → 1"
+    browser.shot("models")
+    browser.open("models", "taxi-fare")
+    version = browser.table(caption="Versions")[0]
+    assert (version["Version"], version["Aliases"], version["State"]) == ("1", "champion", "ready")
+    browser.shot("model")
+    browser.click(at="table a")
+    browser.settled()
+    assert road.search["best_run_id"] in browser.place()
+    assert number({r["Metric"]: r for r in browser.table(caption="Metrics")}["rmse"]["Last"]) == pytest.approx(road.search["value"], rel=1e-3)
+    assert "Trials" not in browser.page()
+    browser.open("runs", road.search["parent_run_id"])
+    assert browser.count(at=".card .chips a") == 3
+    browser.shot("search_run")
+
+
 # --- trust ---------------------------------------------------------------------------------------------------------
 
 def test_lineage_of_a_dataset_goes_back_to_the_file(browser, road):
@@ -216,7 +269,7 @@ def test_lineage_of_a_dataset_goes_back_to_the_file(browser, road):
     # A node is picked with the keyboard, and its details are shown.
     browser.evaluate(code="document.querySelector('.node.kind-source').focus()")
     browser.press(keys="Enter")
-    assert "taxis.csv" in browser.text(at=".card:last-of-type h2")
+    browser.wait(at=".card h2:has-text('taxis.csv')")
     browser.click(at="a.button:has-text('What came of it')")
     browser.settled()
     assert {"trips_clean@1", "zone_stats@1"} <= set(browser.texts(at=".node-name"))

@@ -6,7 +6,7 @@ import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { Alert, AlertEvent } from "../types";
 import { Card, Chip, Empty, Page, Show, State, Time } from "../ui";
-import { firing } from "./shared";
+import { firing, opText } from "./shared";
 
 const cols: Col<Alert>[] = [
   { head: "State", cell: (a) => <State of={a.state} />, sort: (a) => (firing(a) ? 0 : 1) },
@@ -14,7 +14,7 @@ const cols: Col<Alert>[] = [
   { head: "Severity", cell: (a) => <Chip tone={a.severity === "critical" ? "bad" : a.severity === "warning" ? "warn" : "dim"}>{a.severity}</Chip>, sort: (a) => a.severity },
   { head: "Watches", cell: (a) => <>{a.endpoint && <a href={link(["endpoints", a.endpoint])}>{a.endpoint}</a>} <span class="dim">{a.metric.replaceAll("_", " ")} {a.column}</span></> },
   { head: "Measured", right: true, cell: (a) => (a.evaluated_at ? <span class={firing(a) ? "bad-text strong" : ""} title={a.message}>{num(a.value)}</span> : <span class="dim">–</span>), sort: (a) => a.value },
-  { head: "Fires at", right: true, cell: (a) => <span class="nowrap">{a.op} {num(a.bound)}</span> },
+  { head: "Fires at", right: true, cell: (a) => <span class="nowrap">{opText(a.op)} {num(a.bound)}</span> },
   { head: "Since", cell: (a) => <span class="nowrap"><Time at={a.since} /></span>, sort: (a) => a.since },
 ];
 

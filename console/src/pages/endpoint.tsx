@@ -9,8 +9,8 @@ import { type Col, Table } from "../table";
 import type { DriftColumn, Endpoint, Prediction } from "../types";
 import { Card, Chip, Empty, Facts, Failed, Page, Show, Stat, State, Time } from "../ui";
 import { latencyLines } from "./series";
-import { LineageLink, liveOf } from "./shared";
-import { TryIt } from "./try_it";
+import { LineageLink } from "./shared";
+import { exampleOf, TryIt } from "./try_it";
 
 const WINDOW_MS = 30 * 60_000;
 
@@ -79,16 +79,15 @@ function Quality({ endpoint }: { endpoint: string }) {
   );
 }
 
-function Head({ of }: { of: Endpoint }) {
-  const l = liveOf(of);
+function Head({ of: { live } }: { of: Endpoint }) {
   return (
     <div class="stats">
-      <Stat name="Requests a second" value={num(l.rps, 3)} />
-      <Stat name="p50" value={duration(l.p50)} />
-      <Stat name="p95" value={duration(l.p95)} />
-      <Stat name="p99" value={duration(l.p99)} />
-      <Stat name="Requests" value={count(l.requests)} />
-      <Stat name="Errors" value={count(l.errors)} tone={l.errors ? "bad" : undefined} />
+      <Stat name="Predictions a second" value={num(live.per_second, 3)} note="over the last ten seconds" />
+      <Stat name="p50" value={duration(live.p50_ms)} note={`of the newest ${count(live.n)}`} />
+      <Stat name="p95" value={duration(live.p95_ms)} />
+      <Stat name="p99" value={duration(live.p99_ms)} />
+      <Stat name="Answered" value={count(live.answered)} note="since the start" />
+      <Stat name="Failed" value={count(live.failed)} tone={live.failed ? "bad" : undefined} />
     </div>
   );
 }
@@ -98,9 +97,9 @@ export function EndpointPage({ name }: { name: string }) {
   const meta = useLoad(`meta ${name}`, () => api.modelMeta(name));
   const predictions = useLoad(`predictions ${name}`, () => api.predictions(name, 25), 5000);
   const refresh = useAction(() => api.refreshEndpoint(name));
-  const example = useMemo(() => ({}), []);
+  const example = useLoad(`example ${name}`, async () => exampleOf(await api.endpoint(name)));
   return (
-    <Page title={name} crumbs={[["Endpoints", "#/endpoints"]]}
+    <Page title={name} crumbs={[["Endpoints", "#/endpoints"]]} lead={endpoint.data?.description}
       actions={
         <>
           <button type="button" disabled={refresh.busy} title="Looks up the alias again and swaps the model without a failed request"
@@ -112,16 +111,17 @@ export function EndpointPage({ name }: { name: string }) {
       <Show of={endpoint}>
         {(e) => (
           <>
+            {e.error && <Failed error={new Error(e.error)} />}
             <Head of={e} />
             <Card>
               <Facts of={[
-                ["Model", <a href={link(["models", e.model.split(/[@/]/)[0] ?? e.model])}>{e.model}</a>],
-                ["Version", e.version], ["Revision", e.revision], ["Runtime", e.runtime], ["Changed", <Time at={e.updated_at ?? e.created_at} />],
+                ["Model", <a href={link(["models", e.model_name])}>{e.model}</a>],
+                ["Version", e.version], ["Runtime", e.runtime], ["State", <State of={e.state} />], ["Revision", e.revision], ["Changed", <Time at={e.updated_at} />],
               ]} />
             </Card>
             <div class="grid">
               <Latency endpoint={name} />
-              <Show of={meta}>{(m) => <TryIt endpoint={name} meta={m} example={example} onDone={predictions.reload} />}</Show>
+              <Show of={meta}>{(m) => <TryIt endpoint={name} meta={m} example={example.data ?? {}} onDone={predictions.reload} />}</Show>
             </div>
             <div class="grid">
               <Drift endpoint={name} />

@@ -6,20 +6,19 @@ import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { Endpoint } from "../types";
 import { Card, Empty, Page, Show, State, Time } from "../ui";
-import { liveOf } from "./shared";
 
 const cols: Col<Endpoint>[] = [
   { head: "Endpoint", cell: (e) => <a class="strong" href={link(["endpoints", e.name])}>{e.name}</a>, sort: (e) => e.name },
-  { head: "State", cell: (e) => <State of={e.state ?? "ready"} /> },
-  { head: "Model", cell: (e) => <a href={link(["models", e.model.split(/[@/]/)[0] ?? e.model])}>{e.model}</a>, sort: (e) => e.model },
+  { head: "State", cell: (e) => <State of={e.state} /> },
+  { head: "Model", cell: (e) => <a href={link(["models", e.model_name])}>{e.model}</a>, sort: (e) => e.model },
   { head: "Version", right: true, cell: (e) => e.version },
-  { head: "Runtime", cell: (e) => e.runtime ?? "–", sort: (e) => e.runtime },
-  { head: "req/s", right: true, cell: (e) => num(liveOf(e).rps, 3), sort: (e) => liveOf(e).rps },
-  { head: "p50", right: true, cell: (e) => duration(liveOf(e).p50), sort: (e) => liveOf(e).p50 },
-  { head: "p99", right: true, cell: (e) => duration(liveOf(e).p99), sort: (e) => liveOf(e).p99 },
-  { head: "Requests", right: true, cell: (e) => count(liveOf(e).requests), sort: (e) => liveOf(e).requests },
-  { head: "Errors", right: true, cell: (e) => <span class={liveOf(e).errors ? "bad-text strong" : "dim"}>{count(liveOf(e).errors)}</span>, sort: (e) => liveOf(e).errors },
-  { head: "Changed", cell: (e) => <span class="nowrap"><Time at={e.updated_at ?? e.created_at} /></span> },
+  { head: "Runtime", cell: (e) => e.runtime, sort: (e) => e.runtime },
+  { head: "req/s", right: true, cell: (e) => num(e.live.per_second, 3), sort: (e) => e.live.per_second },
+  { head: "p50", right: true, cell: (e) => duration(e.live.p50_ms), sort: (e) => e.live.p50_ms },
+  { head: "p99", right: true, cell: (e) => duration(e.live.p99_ms), sort: (e) => e.live.p99_ms },
+  { head: "Answered", right: true, cell: (e) => count(e.live.answered), sort: (e) => e.live.answered },
+  { head: "Failed", right: true, cell: (e) => <span class={e.live.failed ? "bad-text strong" : "dim"}>{count(e.live.failed)}</span>, sort: (e) => e.live.failed },
+  { head: "Changed", cell: (e) => <span class="nowrap"><Time at={e.updated_at} /></span> },
 ];
 
 export function Endpoints() {

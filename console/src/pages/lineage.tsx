@@ -24,7 +24,7 @@ export function parseThing(text: string): { kind: string; id: string } | undefin
 function value(v: unknown) {
   if (typeof v === "number") return num(v, 6);
   if (v == null) return null;
-  const text = typeof v === "string" ? v : JSON.stringify(v);
+  const text = typeof v === "string" ? v : Array.isArray(v) ? v.join(", ") : JSON.stringify(v);
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return <Time at={text} />;
   return /^[0-9a-f]{40,}$/.test(text) ? <code title={text}>{shortId(text)}</code> : <span class="break">{text}</span>;
 }

@@ -21,6 +21,8 @@ export function MetricChart({ runs, metric, every }: { runs: Run[]; metric: stri
   const history = useLoad(key, () => Promise.all(with_.map((r) => api.history(r.info.run_id, metric))), every);
   const lines = useMemo(() => (history.data ?? []).map((h, i) => lineOf(with_[i]?.info.run_name ?? "", h)), [history.data]);
   const single = lines.every((l) => l.points.length <= 1);
+  // One value of one run is said below, among the last values.
+  if (single && runs.length === 1 && !history.error) return null;
   return (
     <Card title={metric} aside={runs.length === 1 ? num(runs[0]!.data.metrics?.find((m) => m.key === metric)?.value) : `${with_.length} runs`}>
       <Show of={history}>

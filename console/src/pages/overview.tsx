@@ -7,7 +7,7 @@ import { ended, TaskLine } from "../task";
 import { type Col, Table } from "../table";
 import type { Alert, Endpoint, Task } from "../types";
 import { Card, Chip, Command, Empty, Page, Show, Stat, State, Time } from "../ui";
-import { firing, liveOf } from "./shared";
+import { firing, opText } from "./shared";
 import { roadOf, type Stage } from "./road";
 
 function StageStop({ at }: { at: Stage }) {
@@ -29,11 +29,11 @@ function StageStop({ at }: { at: Stage }) {
 const endpointCols: Col<Endpoint>[] = [
   { head: "Endpoint", cell: (e) => <a class="strong" href={link(["endpoints", e.name])}>{e.name}</a>, sort: (e) => e.name },
   { head: "Model", cell: (e) => <span class="dim">{e.model}</span> },
-  { head: "req/s", right: true, cell: (e) => num(liveOf(e).rps, 3), sort: (e) => liveOf(e).rps },
-  { head: "p50", right: true, cell: (e) => duration(liveOf(e).p50), sort: (e) => liveOf(e).p50 },
-  { head: "p99", right: true, cell: (e) => duration(liveOf(e).p99), sort: (e) => liveOf(e).p99 },
-  { head: "Requests", right: true, cell: (e) => count(liveOf(e).requests), sort: (e) => liveOf(e).requests },
-  { head: "Errors", right: true, cell: (e) => <span class={liveOf(e).errors ? "bad-text strong" : ""}>{count(liveOf(e).errors)}</span>, sort: (e) => liveOf(e).errors },
+  { head: "req/s", right: true, cell: (e) => num(e.live.per_second, 3), sort: (e) => e.live.per_second },
+  { head: "p50", right: true, cell: (e) => duration(e.live.p50_ms), sort: (e) => e.live.p50_ms },
+  { head: "p99", right: true, cell: (e) => duration(e.live.p99_ms), sort: (e) => e.live.p99_ms },
+  { head: "Answered", right: true, cell: (e) => count(e.live.answered), sort: (e) => e.live.answered },
+  { head: "Failed", right: true, cell: (e) => <span class={e.live.failed ? "bad-text strong" : ""}>{count(e.live.failed)}</span>, sort: (e) => e.live.failed },
 ];
 
 function AlertLine({ of }: { of: Alert }) {
@@ -41,7 +41,7 @@ function AlertLine({ of }: { of: Alert }) {
     <div class="task-line">
       <State of={of.state} />
       <span class="strong">{of.rule}</span>
-      <span class="dim clip" title={of.message}>{of.endpoint} {of.metric.replaceAll("_", " ")} {num(of.value)} {of.op} {num(of.bound)}</span>
+      <span class="dim clip" title={of.message}>{of.endpoint} {of.metric.replaceAll("_", " ")} {num(of.value)} {opText(of.op)} {num(of.bound)}</span>
       <span class="dim nowrap push"><Time at={of.since} none="" /></span>
     </div>
   );

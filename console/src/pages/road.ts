@@ -33,7 +33,7 @@ async function runs(): Promise<Found> {
 
 async function predictions(): Promise<Found> {
   const [latest, endpoints] = await Promise.all([api.predictions("", 1), api.endpoints()]);
-  const n = endpoints.reduce((sum, e) => sum + Number(e.n_predictions ?? 0), 0);
+  const n = (await Promise.all(endpoints.map((e) => api.quality(e.name)))).reduce((sum, q) => sum + q.n_predictions, 0);
   return { n: Math.max(n, latest.length), newest: latest[0]?.id, when: latest[0]?.at };
 }
 
@@ -44,7 +44,7 @@ const stages: { name: string; href: string; command: string; look: () => Promise
   { name: "Training sets", href: link(["features"]), command: "cairn training-set create", look: async () => newest(await api.trainingSets(), (t) => t.name, (t) => t.created_at) },
   { name: "Runs", href: link(["experiments"]), command: "cairn train", look: runs },
   { name: "Models", href: link(["models"]), command: "cairn train", look: async () => newest(await api.models(), (m) => m.name, (m) => m.last_updated_timestamp) },
-  { name: "Endpoints", href: link(["endpoints"]), command: "cairn endpoint apply", look: async () => newest(await api.endpoints(), (e) => e.name, (e) => e.updated_at ?? e.created_at) },
+  { name: "Endpoints", href: link(["endpoints"]), command: "cairn endpoint apply", look: async () => newest(await api.endpoints(), (e) => e.name, (e) => e.updated_at) },
   { name: "Predictions", href: link(["lineage"]), command: "cairn predict", look: predictions },
 ];
 

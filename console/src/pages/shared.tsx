@@ -1,24 +1,15 @@
 // What more than one page says about the same thing.
 import { link } from "../route";
-import type { Alert, Endpoint, KeyValue, Run } from "../types";
+import type { Alert, KeyValue, Run } from "../types";
 import { shortId } from "../format";
 
 export function firing(a: Alert): boolean {
   return a.state === "firing";
 }
 
-export interface Live {
-  rps?: number;
-  p50?: number;
-  p95?: number;
-  p99?: number;
-  requests?: number;
-  errors?: number;
-}
-/** An endpoint's live figures, latencies in ms. */
-export function liveOf(e: Endpoint): Live {
-  const s = (e.stats ?? e.live ?? e) as Record<string, number | undefined>;
-  return { rps: s.rps, p50: s.p50_ms, p95: s.p95_ms, p99: s.p99_ms, requests: s.n_requests ?? s.requests, errors: s.n_errors ?? s.errors };
+const ops: Record<string, string> = { ">=": "≥", "<=": "≤" };
+export function opText(op: string): string {
+  return ops[op] ?? op;
 }
 
 export function RunLink({ id, name }: { id: string; name?: string }) {

@@ -30,7 +30,7 @@ export function TrainingSet({ id }: { id: string }) {
                 ["Made", <Time at={t.created_at} />], ["Id", <><code title={t.id}>{shortId(t.id)}</code> <Copy text={t.id} /></>],
               ]} />
             </Card>
-            <div class="grid side">
+            <div class="grid two">
               <Card title="What a model sees" flush><Table rows={t.inputs} cols={inputCols} keyOf={(i) => i.name} caption="Inputs" /></Card>
               <Card title="Rows" flush aside="The first hundred">
                 <Show of={rows}>{(r) => <Rows of={{ ...r, columns: r.columns.map((name) => ({ name, type: t.inputs.find((i) => i.name === name)?.type.replace("float", "double") ?? "" })), more: false }} caption="Rows of the training set" />}</Show>

@@ -4,7 +4,7 @@ import { api } from "../api";
 import { duration, num } from "../format";
 import { useAction } from "../hooks";
 import { link } from "../route";
-import type { InferAnswer, ModelMeta, Tensor } from "../types";
+import type { Endpoint, InferAnswer, ModelMeta, Tensor } from "../types";
 import { Card, Copy, Failed } from "../ui";
 
 /** Text of a field as the tensor's type wants it; throws what a person can act on. */
@@ -20,6 +20,16 @@ export function tensors(meta: ModelMeta, values: Record<string, string>): Tensor
   return meta.inputs.map((t) => ({
     name: t.name, datatype: t.datatype, shape: t.shape.length > 1 ? [1, 1] : [1], data: [typed(t.name, values[t.name] ?? "", t.datatype)],
   }));
+}
+
+/** A row of a training set that has all the inputs: something real to begin with. */
+export async function exampleOf(e: Endpoint): Promise<Record<string, string>> {
+  for (const set of (await api.trainingSets()).slice(0, 5)) {
+    const { columns, rows } = await api.trainingRows(set.id, 1);
+    const at = (name: string) => rows[0]?.[columns.indexOf(name)];
+    if (e.inputs.every((i) => at(i.name) != null)) return Object.fromEntries(e.inputs.map((i) => [i.name, String(at(i.name))]));
+  }
+  return {};
 }
 
 function curlOf(endpoint: string, body: unknown): string {
