@@ -81,19 +81,19 @@ export function toMs(t: When): number | null {
   return Number.isFinite(ms) ? ms : null;
 }
 
-/** "3 m ago", "in 2 h". */
+/** "3 min ago", "in 2 h"; what is months away is a date. */
 export function relative(t: When, now = Date.now()): string {
   const ms = toMs(t);
   if (ms == null) return "–";
   const d = now - ms;
   if (Math.abs(d) < 5000) return "just now";
   const a = Math.abs(d);
+  if (a > 60 * 86_400_000) return new Date(ms).toISOString().slice(0, 10);
   const text =
     a < 60_000 ? `${Math.round(a / 1000)} s`
     : a < 3_600_000 ? `${Math.round(a / 60_000)} min`
     : a < 86_400_000 ? `${Math.round(a / 3_600_000)} h`
-    : a < 60 * 86_400_000 ? `${Math.round(a / 86_400_000)} d`
-    : `${Math.round(a / (30.44 * 86_400_000))} months`;
+    : `${Math.round(a / 86_400_000)} d`;
   return d >= 0 ? `${text} ago` : `in ${text}`;
 }
 

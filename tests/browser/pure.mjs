@@ -22,7 +22,7 @@ equals(f.percent, [[0.0021, "0.2 %"], [1, "100 %"], [null, "–"]]);
 equals(f.duration, [[0.42, "420 µs"], [1, "1 ms"], [0, "0 ms"], [1500, "1.5 s"], [90_500, "1 m 30 s"], [86_400_000, "1 d"], [-2000, "−2 s"], [null, "–"]]);
 equals(f.parseDuration, [["90s", 90_000], ["1h30m", 5_400_000], ["250ms", 250], [7, 7], ["soon", null], ["", null]]);
 const now = Date.parse("2026-01-02T00:00:00Z");
-equals((t) => f.relative(t, now), [["2026-01-01T23:57:00Z", "3 min ago"], ["2026-01-02T02:00:00Z", "in 2 h"], [now, "just now"], [null, "–"], [String(now - 86_400_000), "1 d ago"]]);
+equals((t) => f.relative(t, now), [["2026-01-01T23:57:00Z", "3 min ago"], ["2026-01-02T02:00:00Z", "in 2 h"], [now, "just now"], [null, "–"], ["2019-03-25T00:00:00Z", "2019-03-25"], [String(now - 86_400_000), "1 d ago"]]);
 equals(f.absolute, [["2026-01-02T03:04:05.678Z", "2026-01-02 03:04:05 UTC"], [null, ""], ["nonsense", ""]]);
 equals(f.shortId, [["abc", "abc"], ["0123456789abcdefghij", "0123456789…ghij"]]);
 
