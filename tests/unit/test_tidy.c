@@ -123,6 +123,8 @@ static const struct example examples[] = {
 	{ "src/io/a.c", "static struct { int a; } x[3];\n", "mutable: x" },
 	{ "src/io/a.c", "static const char *const name[] = { \"a\" };\nstatic const struct { char *a; } t[] = { { 0 } };\n", NULL },
 	{ "src/io/a.c", "struct a;\nstruct b { int n; };\nenum c { A, B };\ntypedef struct d { int n; } d;\nextern int n;\nint f(int n);\n", NULL },
+	{ "src/io/a.c", "route_fn get, put;\n", NULL },
+	{ "src/io/a.c", "route_fn *hook;\n", "mutable: hook" },
 	{ "src/io/a.c", "void f(void)\n{\n\tstatic int calls;\n\tstatic const int k = 1;\n}\n", "src/io/a.c:3: mutable: calls" },
 	{ "src/io/a.c", "#define X static int n;\nvoid f(void)\n{\n\tint n = 0;\n}\n", NULL },
 	/* texts */

@@ -68,6 +68,21 @@ static bool starts_with_word(str s, str word)
 	return find_word(s.at, s.len, 0, word) == 0;
 }
 
+/* "struct x" alone is a forward declaration, "struct x {}" a type; "route_fn get_x, put_x;" declares functions by their type. */
+static bool declares_type(str decl)
+{
+	str rest = decl, word, first = decl;
+	size_t n = 0;
+
+	while (str_cut(&rest, ' ', &word)) {
+		n += word.len > 0;
+		first = n == 1 && word.len > 0 ? word : first;
+	}
+	bool tag = str_eq(first, STR("struct")) || str_eq(first, STR("enum")) || str_eq(first, STR("union"));
+	return decl.len == 0 || decl.at[decl.len - 1] == '}' || (tag && n <= 2) ||
+	       (str_ends(first, STR("_fn")) && str_find_char(decl, '*') < 0);
+}
+
 static void item(struct tree *t, const struct source *s, const struct item *i)
 {
 	if (i->function) {
@@ -83,15 +98,8 @@ static void item(struct tree *t, const struct source *s, const struct item *i)
 		if (starts_with_word(i->head, not_a_variable[k]))
 			return;
 	}
-	/* "struct x" alone is a forward declaration, "struct x {}" a type. */
-	str decl = declarator(i->head), rest = decl, word;
-	size_t n = 0;
-	while (str_cut(&rest, ' ', &word))
-		n += word.len > 0;
-	bool tag = starts_with_word(decl, STR("struct")) || starts_with_word(decl, STR("enum")) || starts_with_word(decl, STR("union"));
-	if (decl.len == 0 || decl.at[decl.len - 1] == '}' || (tag && n <= 2))
-		return;
-	variable(t, s, i->head, i->begin);
+	if (!declares_type(declarator(i->head)))
+		variable(t, s, i->head, i->begin);
 }
 
 void rules_shape(struct tree *t, const struct source *s)
