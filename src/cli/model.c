@@ -273,6 +273,16 @@ struct file_arg { str file; };
 static const struct field train_fields[] = { FIELD(file_arg, file, K_STR, F_KEY | F_REQUIRED, "YAML file with the training job") };
 static const struct record train_record = RECORD(file_arg, train_fields, "A training job");
 
+static const struct column loaded_columns[] = {
+	{ "model", "model", SHOW_TEXT }, { "version", "version", SHOW_COUNT }, { "runtime", "runtime", SHOW_TEXT }, { "bytes", "size", SHOW_BYTES },
+	{ "load_ms", "load ms", SHOW_NUMBER }, { "inferences", "inferences", SHOW_COUNT }, { "failures", "failures", SHOW_COUNT },
+	{ "p50_us", "p50", SHOW_US }, { "p99_us", "p99", SHOW_US }, { "loaded_at", "loaded", SHOW_TIME }, { .path = NULL },
+};
+static const struct column runtime_columns[] = {
+	{ "name", "name", SHOW_TEXT }, { "library", "library", SHOW_TEXT }, { "available", "available", SHOW_TEXT }, { "version", "version", SHOW_TEXT },
+	{ "loaded", "models loaded", SHOW_COUNT }, { "reason", "why not", SHOW_TEXT }, { .path = NULL },
+};
+
 static const struct command model_commands[] = {
 	{ .noun = "train", .doc = "Searches for the best model; every trial is a run", .in = &train_record, .method = "POST",
 	  .path = API_CAIRN "/train", .flags = CMD_TASK | CMD_FILE,
@@ -296,5 +306,9 @@ static const struct command model_commands[] = {
 	  .done = "{name} version {version} from {source}: largest difference {max_abs_error:number} over {rows_held_out:count} held-out and "
 		  "{rows_generated:count} generated rows; {us_before:number} to {us_after:number} µs a row",
 	  .example = "cairn models convert taxi-fare@champion --to onnx --name taxi-fare-onnx" },
+	{ .noun = "models", .verb = "loaded", .doc = "Lists the models in memory and how they do", .method = "GET", .path = API_CAIRN "/loaded-models",
+	  .list = "loaded_models", .columns = loaded_columns, .example = "cairn models loaded" },
+	{ .noun = "runtimes", .doc = "Lists what can run models, and versions", .method = "GET", .path = API_CAIRN "/runtimes", .list = "runtimes",
+	  .columns = runtime_columns, .example = "cairn runtimes" },
 };
 FAMILY(model_commands, "Models:");
