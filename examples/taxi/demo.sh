@@ -81,7 +81,7 @@ run "$cairn" pipeline run trips_clean
 step "Declare features and bring them online"
 run "$cairn" features apply $taxi/features.yaml
 run "$cairn" features materialise zone_stats --as-of 2019-03-25T00:00:00Z
-run "$cairn" features get zone_stats:trips_7d,zone_stats:fare_avg_7d "pickup_zone=Midtown Center"
+run "$cairn" features get zone_stats:trips_7d,zone_stats:fare_avg_7d "pickup_zone=Midtown Center" --any-age
 
 step "Join fares with the features as they were at each pickup"
 run "$cairn" training-set create $taxi/training_set.yaml
@@ -103,7 +103,7 @@ if [ ! -s "$key_file" ]; then
 	(umask 077 && found 'key +(cairn_[A-Za-z0-9_-]+)' >"$key_file.new" && mv "$key_file.new" "$key_file")
 fi
 key=$(<"$key_file")
-run "$cairn" predict taxi-fare distance=2.5 passengers=1 hour=18 weekday=5 is_weekend=0 is_airport=0 crosses_borough=0 \
+run "$cairn" predict taxi-fare distance=2.5 passengers=1 hour=18 is_weekend=0 is_airport=0 crosses_borough=0 \
 	"pickup_zone=Midtown Center"
 prediction=$(found 'prediction (pr_[0-9A-Z]+)')
 
@@ -144,20 +144,17 @@ ${bold}Done in $((SECONDS - started)) s. cairn is up at $url.${plain} What to tr
   A prediction over the Open Inference Protocol, with the callers' key
     curl -s $url/v2/models/taxi-fare/infer -H "Authorization: Bearer $key" -H "Content-Type: application/json" -d '{"inputs":[
       {"name":"distance","datatype":"FP32","shape":[1],"data":[2.5]}, {"name":"passengers","datatype":"FP32","shape":[1],"data":[1]},
-      {"name":"hour","datatype":"FP32","shape":[1],"data":[18]}, {"name":"weekday","datatype":"FP32","shape":[1],"data":[5]},
-      {"name":"is_weekend","datatype":"FP32","shape":[1],"data":[0]}, {"name":"is_airport","datatype":"FP32","shape":[1],"data":[0]},
-      {"name":"crosses_borough","datatype":"FP32","shape":[1],"data":[0]},
+      {"name":"hour","datatype":"FP32","shape":[1],"data":[18]}, {"name":"is_weekend","datatype":"FP32","shape":[1],"data":[0]},
+      {"name":"is_airport","datatype":"FP32","shape":[1],"data":[0]}, {"name":"crosses_borough","datatype":"FP32","shape":[1],"data":[0]},
       {"name":"pickup_zone","datatype":"BYTES","shape":[1],"data":["Midtown Center"]}]}'
 
   The runs of the search, in MLflow's own client (pip install mlflow-skinny)
-    MLFLOW_TRACKING_URI=$url MLFLOW_TRACKING_TOKEN=\$(cat $CAIRN_DATA/admin.token) python3 -c '
-    import mlflow
-    print(mlflow.search_runs(experiment_names=["taxi-fare"], order_by=["metrics.rmse"])[["run_id", "metrics.rmse"]].head())'
+    MLFLOW_TRACKING_URI=$url MLFLOW_TRACKING_TOKEN=\$(cat $CAIRN_DATA/admin.token) python3 -c 'import mlflow; [print(r.info.run_name, r.data.metrics) for r in mlflow.search_runs(experiment_names=["taxi-fare"], order_by=["metrics.rmse"], output_format="list")[:5]]'
 
   Metrics for Prometheus (prometheus.yml)
     scrape_configs:
       - job_name: cairn
-        authorization: {credentials_file: $PWD/$CAIRN_DATA/admin.token}
+        authorization: {credentials_file: $(realpath "$CAIRN_DATA")/admin.token}
         static_configs: [{targets: ["${url#http://}"]}]
 
   Other looks

@@ -16,23 +16,26 @@ struct file_arg { str file; };
 static const struct field view_file_fields[] = { FIELD(file_arg, file, K_STR, F_KEY | F_REQUIRED, "YAML file with the definition") };
 static const struct record view_file_record = RECORD(file_arg, view_file_fields, "A definition");
 
-struct online { struct list features; struct list keys; };
+struct online { struct list features; struct list keys; bool any_age; };
 static const struct field online_fields[] = {
 	FIELD(online, features, K_STRS, F_KEY | F_REQUIRED, "Features as view:feature, joined by commas"),
 	FIELD(online, keys, K_PAIRS, F_KEY | F_REQUIRED, "The entity's key, as zone=Midtown"),
+	FIELD(online, any_age, K_BOOL, 0, "Values older than their view's lifetime are as good as others"),
 };
 static const struct record online_record = RECORD(online, online_fields, "What to read");
 
-/* A line per feature: the answer has its values, states and times in the order they were asked for. */
-static void print_online(struct cli *c, const struct online *o, const struct value *v)
+/* A line per feature: the answer has its values, states and times in the order in which it names them. */
+static void print_online(struct cli *c, const struct value *v)
 {
 	static const char *const title[] = { "feature", "value", "status", "as of" };
 	static const bool right[ARRAY_LEN(title)] = { [1] = true };
 	struct grid g = { .title = title, .right = right, .n_col = ARRAY_LEN(title) };
 
-	for (size_t i = 0; i < o->features.n; i++) {
+	const struct value *names = value_at(v, "features");
+	size_t i = 0;
+	for (const struct value *m = names != NULL ? names->first : NULL; m != NULL; m = m->next, i++) {
 		const char *n = arena_printf(c->arena, "%zu", i).at;
-		*VEC_PUSH(c->arena, &g.cell) = *LIST_AT(o->features, str, i);
+		*VEC_PUSH(c->arena, &g.cell) = value_text(m, c->arena);
 		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.values"), n), SHOW_NUMBER, c->arena);
 		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.statuses"), n), SHOW_TEXT, c->arena);
 		*VEC_PUSH(c->arena, &g.cell) = value_shown(value_at(value_at(v, "rows.0.event_times"), n), SHOW_TIME, c->arena);
@@ -63,6 +66,7 @@ static enum rc online_run(struct cli *c, const void *in, struct err *e)
 	}
 	jw_end_object(&w);
 	jw_end_array(&w);
+	jw_bool_key(&w, "ttl", !o->any_age);
 	jw_end_object(&w);
 	struct ask q = { .method = "POST", .path = STR(API_CAIRN "/features/online"), .body = buf_to_arena(&b, c->arena) };
 	buf_deinit(&b);
@@ -70,7 +74,7 @@ static enum rc online_run(struct cli *c, const void *in, struct err *e)
 	if (c->global.json)
 		return answer_show(c, got.body, e);
 	TRY(value_parse(got.body, c->arena, &v, e));
-	print_online(c, o, v);
+	print_online(c, v);
 	return RC_OK;
 }
 
@@ -100,7 +104,7 @@ static const struct command feature_commands[] = {
 	{ .noun = "features", .verb = "show", .doc = "Shows a feature view", .in = &view_name_record, .method = "GET",
 	  .path = API_CAIRN "/feature-views/{name}", .example = "cairn features show zone_stats" },
 	{ .noun = "features", .verb = "get", .doc = "Reads features online", .in = &online_record, .run = online_run,
-	  .example = "cairn features get zone_stats:trips_7d zone=\"Midtown Center\"" },
+	  .example = "cairn features get zone_stats:trips_7d pickup_zone=\"Midtown Center\"" },
 	{ .noun = "training-set", .verb = "create", .doc = "Joins labels with features as they were at each label's time", .in = &view_file_record,
 	  .method = "POST", .path = API_CAIRN "/training-sets", .flags = CMD_TASK | CMD_FILE,
 	  .done = "training set {name} ({id}): {n_rows:count} rows, {n_train:count} to train, {n_valid:count} held out, {columns:n} columns",

@@ -303,7 +303,7 @@ static const struct command model_commands[] = {
 	  .example = "cairn models alias taxi-fare champion 2" },
 	{ .noun = "models", .verb = "convert", .doc = "Makes a version in another format and measures how far it differs", .in = &convert_record,
 	  .method = "POST", .path = API_CAIRN "/models/convert", .flags = CMD_TASK,
-	  .done = "{name} version {version} from {source}: largest difference {max_abs_error:number} over {rows_held_out:count} held-out and "
+	  .done = "{name} version {version} from {source}: largest difference {max_abs_error:number} over {?rows_held_out}{rows_held_out:count} held-out and {/}"
 		  "{rows_generated:count} generated rows; {us_before:number} to {us_after:number} µs a row",
 	  .example = "cairn models convert taxi-fare@champion --to onnx --name taxi-fare-onnx" },
 	{ .noun = "models", .verb = "loaded", .doc = "Lists the models in memory and how they do", .method = "GET", .path = API_CAIRN "/loaded-models",

@@ -22,8 +22,9 @@
 #define LABEL_BATCH 1000
 #define CONCURRENCY_MAX 256
 #define STATUS_MAX 600
-#define TICK_MS 200
-#define PLAIN_TICKS 10                  /* without a terminal a line every 2 s */
+#define TICK_MS 20
+#define LINE_TICKS 10                   /* the line is drawn anew every 0.2 s */
+#define PLAIN_TICKS 100                 /* without a terminal a line every 2 s */
 
 struct replay_arg {
 	str endpoint, dataset, time_column, where, label, rate;
@@ -185,7 +186,8 @@ static enum rc write_sql(struct replay *r, struct buf *b, struct err *e)
 		buf_addf(b, " AND (" STR_FMT ")", STR_ARG(q->where));
 	buf_add(b, STR(" ORDER BY "));
 	add_quoted(b, column);
-	buf_add(b, STR(", ALL"));
+	for (size_t i = 0; i < r->n_input; i++)
+		buf_addf(b, ", %zu", i + 1);    /* rows of one time in the same order on every page */
 	return b->overflowed ? FAIL(e, RC_TOO_LARGE, "the condition is too long") : RC_OK;
 }
 
@@ -341,7 +343,7 @@ static void show_progress(struct replay *r, size_t tick)
 	uint64_t ok = atomic_load(&r->n_ok), failed = atomic_load(&r->n_failed);
 	double s = (double)(clock_ns() - r->begin_ns) / 1e9;
 
-	if (r->c->global.json || (!r->c->tty_err && tick % PLAIN_TICKS != 0))
+	if (r->c->global.json || tick % (r->c->tty_err ? LINE_TICKS : PLAIN_TICKS) != 0)
 		return;
 	(void)fprintf(stderr, "%s" STR_FMT ": %llu of %zu rows, %.0f/s, p99 %.2f ms, %llu failed%s", r->c->tty_err ? "\r\033[K" : "",
 		      STR_ARG(r->arg->endpoint), (unsigned long long)(ok + failed), r->n_row, s > 0 ? (double)(ok + failed) / s : 0,

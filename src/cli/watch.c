@@ -39,7 +39,7 @@ static const struct command watch_commands[] = {
 	{ .noun = "drift", .doc = "Compares an endpoint's traffic with what its model was trained on", .in = &endpoint_query_record,
 	  .method = "GET", .path = API_CAIRN "/drift", .list = "drift", .columns = drift_columns, .example = "cairn drift taxi-fare" },
 	{ .noun = "quality", .doc = "Compares an endpoint's predictions with the labels that came later", .in = &endpoint_query_record,
-	  .method = "GET", .path = API_CAIRN "/endpoints-quality", .columns = quality_columns, .example = "cairn quality taxi-fare" },
+	  .method = "GET", .path = API_CAIRN "/endpoints-quality", .list = "quality", .columns = quality_columns, .example = "cairn quality taxi-fare" },
 	{ .noun = "predictions", .doc = "Lists an endpoint's predictions", .in = &predictions_record, .method = "GET",
 	  .path = API_CAIRN "/predictions", .list = "predictions", .columns = prediction_columns, .example = "cairn predictions taxi-fare --limit 5" },
 	{ .noun = "alerts", .verb = "apply", .doc = "Puts alert rules in place", .in = &alert_file_record, .method = "POST",
