@@ -57,6 +57,8 @@ struct query {
 	atomic_bool interrupted;        /* set by any thread, never cleared */
 	struct arena arena;             /* of the bound paths */
 	VEC(str) bound;
+	struct arena admitted_arena;
+	str admitted;                   /* the text that the sandbox admitted last */
 	char scratch[QUERY_PATH_SIZE];
 };
 #define QUERY_MAGIC 0x73657373u

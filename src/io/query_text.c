@@ -86,6 +86,7 @@ enum rc query_sandbox(struct query *q, struct err *e) NEVER
 void query_time_limit(struct query *q, uint32_t ms) NEVER
 enum rc query_check(struct query *q, str sql, struct err *e) NEVER
 enum rc query_run(struct query *q, str sql, size_t max_rows, struct arena *a, struct result *out, struct err *e) NEVER
+enum rc query_run_ours(struct query *q, str sql, size_t max_rows, struct arena *a, struct result *out, struct err *e) NEVER
 enum rc query_exec(struct query *q, str sql, int64_t *n_changed, struct err *e) NEVER
 enum rc query_describe(struct query *q, str sql, struct arena *a, struct col **out, size_t *n_out, struct err *e) NEVER
 enum rc query_to_parquet(struct query *q, str sql, str path, int64_t *n_rows, struct err *e) NEVER

@@ -301,6 +301,24 @@ static void append_every_type(void **state)
 	assert_true(r.col[0].null[1] && r.col[1].null[1] && r.col[2].null[1]);
 }
 
+/* What we write ourselves is not judged by name, but the sandbox's locks hold for it too. */
+static void our_own_text_in_the_sandbox(void **state)
+{
+	struct fixture *f = fixture(state);
+	struct result r;
+
+	OK(f, query_sandbox(f->q, &f->e));
+	OK(f, query_run_ours(f->q, STR("SELECT 1 + 1"), 1, &f->a, &r, &f->e));
+	assert_int_equal(r.col[0].i[0], 2);
+	assert_int_equal(query_run_ours(f->q, STR("SELECT * FROM read_text('/etc/passwd')"), 1, &f->a, &r, &f->e), RC_FORBIDDEN);
+	assert_int_not_equal(query_run_ours(f->q, STR("SET threads = 1"), 1, &f->a, &r, &f->e), RC_OK);
+	/* An admitted text is known again, another one is judged. */
+	assert_int_equal(run_rc(f, "SELECT 1"), RC_OK);
+	assert_int_equal(run_rc(f, "SELECT 1"), RC_OK);
+	assert_int_equal(run_rc(f, "SELECT getenv('HOME')"), RC_FORBIDDEN);
+	assert_int_equal(run_rc(f, "SELECT getenv('HOME')"), RC_FORBIDDEN);
+}
+
 static void errors_tell_the_line(void **state)
 {
 	struct fixture *f = fixture(state);
@@ -568,7 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(types_are_read), T(wide_types_are_cast), T(order_survives_the_cast), T(nulls_over_many_chunks),
 		T(too_many_rows), T(several_statements), T(errors_say_what), T(describe_names_and_types), T(quoting),
-		T(parquet_there_and_back), T(append_rows), T(append_every_type), T(append_nothing), T(errors_tell_the_line), T(scratch_is_removed), T(sandbox_runs_selects),
+		T(parquet_there_and_back), T(append_rows), T(append_every_type), T(append_nothing), T(our_own_text_in_the_sandbox), T(errors_tell_the_line), T(scratch_is_removed), T(sandbox_runs_selects),
 		T(sandbox_refuses), T(sandbox_guards_every_door), T(sandbox_spills), T(time_limit), T(interrupt),
 		T(sessions_side_by_side), T(session_limit), T(missing_library),
 	};
