@@ -98,8 +98,9 @@ enum rc lake__table(struct query *q, str select, int64_t limit, struct arena *a,
 
 	CHECK(limit >= 0 && limit <= LIMIT_ROWS);
 	TRY(query_describe(q, sql, a, &col, &n_col, e));
-	TRY(query_run(q, arena_printf(a, "SELECT * FROM (" STR_FMT "\n) LIMIT %lld", STR_ARG(sql), (long long)limit + 1),
-		      (size_t)limit + 1, a, &r, e));
+	/* The text was admitted as one whole SELECT just now, so in parentheses it is no more than that. */
+	str limited = arena_printf(a, "SELECT * FROM (" STR_FMT "\n) LIMIT %lld", STR_ARG(sql), (long long)limit + 1);
+	TRY(query_run_ours(q, limited, (size_t)limit + 1, a, &r, e));
 	struct dataset_column *columns = ARENA_ARRAY(a, struct dataset_column, n_col);
 	for (size_t i = 0; i < n_col; i++)
 		columns[i] = (struct dataset_column){ col[i].name, col[i].sql_type };

@@ -127,7 +127,7 @@ static enum rc take_examples(struct measuring *m, str rows, struct err *e)
 {
 	struct result r;
 
-	TRY(query_run(m->q,
+	TRY(query_run_ours(m->q,
 		      arena_printf(m->a, "SELECT CAST(to_json(bad) AS VARCHAR) FROM (" STR_FMT " LIMIT %d) AS bad",
 				   STR_ARG(rows), GATE_EXAMPLES),
 		      GATE_EXAMPLES, m->a, &r, e));
@@ -152,7 +152,7 @@ static enum rc measure_rows(struct measuring *m, str applies, str bad, struct er
 	struct result r;
 	str t = m->table;
 
-	TRY(query_run(m->q,
+	TRY(query_run_ours(m->q,
 		      arena_printf(m->a, "SELECT count(*) FILTER (" STR_FMT "), count(*) FILTER (" STR_FMT ") FROM " STR_FMT,
 				   STR_ARG(applies), STR_ARG(bad), STR_ARG(t)),
 		      1, m->a, &r, e));
@@ -180,7 +180,7 @@ static enum rc measure_row_count(struct measuring *m, struct err *e)
 {
 	struct result r;
 
-	TRY(query_run(m->q, arena_printf(m->a, "SELECT count(*) FROM " STR_FMT, STR_ARG(m->table)), 1, m->a, &r, e));
+	TRY(query_run_ours(m->q, arena_printf(m->a, "SELECT count(*) FROM " STR_FMT, STR_ARG(m->table)), 1, m->a, &r, e));
 	m->out->value = (double)r.col[0].i[0];
 	m->out->n_checked = r.col[0].i[0];
 	m->out->bound = arena_printf(m->a, STR_FMT " rows", STR_ARG(limits_text(m)));
@@ -240,7 +240,7 @@ static enum rc measure_unique(struct measuring *m, struct err *e)
 	struct result r;
 	str t = m->table, c = m->column;
 
-	TRY(query_run(
+	TRY(query_run_ours(
 	    m->q,
 	    arena_printf(
 		m->a,
@@ -291,7 +291,7 @@ static enum rc measure_freshness(struct measuring *m, struct err *e)
 	str reference, c = m->column, t = m->table;
 
 	reference_sql(m, &reference);
-	TRY(query_run(m->q,
+	TRY(query_run_ours(m->q,
 		      arena_printf(m->a,
 				   "SELECT epoch(CAST(" STR_FMT " AS TIMESTAMP)) - epoch(CAST(max(" STR_FMT
 				   ") AS TIMESTAMP)), count(" STR_FMT ") FROM " STR_FMT,

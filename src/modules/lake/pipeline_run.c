@@ -121,7 +121,7 @@ static enum rc run_step(struct running *r, const struct pipeline_step *s, struct
 	if (query_define(r->q, s->name, s->sql, true, e) != RC_OK)
 		return err_wrap(e, "step '" STR_FMT "'", STR_ARG(s->name));
 	str name = query_quote_name(r->a, s->name);
-	TRY(query_run(r->q, arena_printf(r->a, "SELECT count(*) FROM " STR_FMT, STR_ARG(name)), 1, r->a, &n, e));
+	TRY(query_run_ours(r->q, arena_printf(r->a, "SELECT count(*) FROM " STR_FMT, STR_ARG(name)), 1, r->a, &n, e));
 	*VEC_PUSH(r->a, &r->steps) = (struct run_step){ .name = s->name, .n_rows = n.col[0].i[0],
 							.took_ms = (int64_t)((clock_ns() - since) / 1000000) };
 	TRY(run_gates(r, &s->gates, s->name, "step", e));

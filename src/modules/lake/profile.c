@@ -77,7 +77,7 @@ struct profiler {
 
 static enum rc ask(struct profiler *p, str sql, size_t max_rows, struct result *out, struct err *e)
 {
-	return query_run(p->q, sql, max_rows, p->a, out, e);
+	return query_run_ours(p->q, sql, max_rows, p->a, out, e);
 }
 
 static double number_at(const struct result *r, size_t col)
