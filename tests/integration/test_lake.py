@@ -335,6 +335,14 @@ def test_ingests_at_the_same_time_get_versions_of_their_own(cairn):
     assert sorted(r["result"]["version"] for r in results) == list(range(1, 9))
 
 
+def test_the_same_file_at_the_same_time_is_one_version(cairn):
+    blob = upload(cairn, b"a\n" + b"1\n" * 20000, "same.csv")
+    tasks = [cairn.ok("POST", "/datasets/once/ingest", json={"blob": blob}) for _ in range(4)]
+    results = [cairn.wait_task(t)["result"] for t in tasks]
+    assert {r["version"] for r in results} == {1}
+    assert sorted(r["unchanged"] for r in results) == [False, True, True, True]
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 48 MiB."""

@@ -201,6 +201,18 @@ static void header_only_is_an_empty_version(void **state)
 	assert_str_is(lake_ask(f, "SELECT count(*) FROM h").rows, "[[0]]");
 }
 
+static void changed_columns_are_told(void **state)
+{
+	struct lake_fixture *f = lake_fixture(state);
+
+	assert_int_equal(ingest(f, "c", "c.csv", "a,b,c\n1,2,3\n").schema_changes.n, 0);
+	struct ingest_result r = ingest(f, "c", "c.csv", "a,c,d\n1,x,3\n");
+	assert_int_equal(r.schema_changes.n, 3);
+	assert_str_is(*LIST_AT(r.schema_changes, str, 0), "b: gone");
+	assert_str_is(*LIST_AT(r.schema_changes, str, 1), "c: BIGINT before, VARCHAR now");
+	assert_str_is(*LIST_AT(r.schema_changes, str, 2), "d: new");
+}
+
 static void options_must_name_columns(void **state)
 {
 	struct lake_fixture *f = lake_fixture(state);
@@ -283,7 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(csv_gets_types_of_all_rows), T(rows_that_do_not_fit_are_kept_apart), T(tolerance_narrows_a_type),
 		T(repeated_and_missing_keys), T(json_lines_and_lists), T(json_rows_that_do_not_fit), T(parquet), T(the_same_again_changes_nothing),
-		T(files_that_are_refused), T(header_only_is_an_empty_version), T(options_must_name_columns),
+		T(files_that_are_refused), T(header_only_is_an_empty_version), T(changed_columns_are_told), T(options_must_name_columns),
 		T(nulls_by_name_and_delimiters), T(profile_of_a_version), T(lineage_and_audit_come_with_it), T(queries_are_sandboxed),
 	};
 

@@ -48,7 +48,10 @@ struct ingest {
 	struct value *value;
 	struct query_append *rows, *bad;
 	int64_t n_source, n_bad, n_seen;
-	struct dataset_version v;
+	struct dataset_version v;       /* to be */
+	struct dataset_version before;  /* the newest so far */
+	bool same;                      /* and it is what would be made */
+	struct list reasons;            /* struct ingest_reason */
 };
 
 /* --- what is asked for ----------------------------------------------------------------------------------- */
@@ -488,6 +491,22 @@ static enum rc adopt(struct ingest *g, const char *what, const char *select, str
 	return RC_OK;
 }
 
+static enum rc count_reasons(struct ingest *g, struct err *e)
+{
+	struct result r;
+
+	if (g->n_bad == 0)
+		return RC_OK;
+	TRY(query_run(g->q,
+		      STR("SELECT column_name, reason, count(*) FROM " BAD " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10"),
+		      REASONS_SHOWN, g->a, &r, e));
+	struct ingest_reason *reason = ARENA_ARRAY(g->a, struct ingest_reason, r.n);
+	for (size_t i = 0; i < r.n; i++)
+		reason[i] = (struct ingest_reason){ r.col[0].s[i], r.col[1].s[i], r.col[2].i[i] };
+	g->reasons = (struct list){ reason, r.n };
+	return RC_OK;
+}
+
 static enum rc first_problem(struct ingest *g, struct err *e)
 {
 	struct result r;
@@ -524,6 +543,7 @@ static enum rc write_files(struct ingest *g, struct err *e)
 	TRY(adopt(g, "rows", "SELECT * FROM " GOOD, &v->blob, &v->n_rows, &v->size, e));
 	if (g->n_bad > 0)
 		TRY(adopt(g, "quarantine", "SELECT * FROM " BAD " ORDER BY line", &v->quarantine_blob, &n_bad, &size, e));
+	TRY(count_reasons(g, e));
 	v->n_quarantined = n_bad;
 	v->n_source_rows = g->n_source;
 	if (v->n_rows + n_bad != g->n_source || n_bad != g->n_bad)
@@ -532,10 +552,30 @@ static enum rc write_files(struct ingest *g, struct err *e)
 	return lake__profile(g->q, STR(GOOD), g->task, 0.75, 0.95, g->a, &v->profile, e);
 }
 
+static bool same_as(const struct ingest *g, const struct dataset_version *v)
+{
+	return str_eq(v->source_blob, g->req->blob) && str_eq(v->spec_hash, g->v.spec_hash);
+}
+
+/* The newest version, and whether it is what this ingest would make again. */
+static enum rc read_newest(struct tx *tx, void *ctx, struct err *e)
+{
+	struct ingest *g = ctx;
+	bool found = false;
+
+	TRY(lake__newest(tx, g->a, g->req->name, &g->before, &found, e));
+	g->same = found && same_as(g, &g->before);
+	return RC_OK;
+}
+
+/* Looks once more: the same file may have been ingested by another task in the meantime. */
 static enum rc publish(struct tx *tx, void *ctx, struct err *e)
 {
 	struct ingest *g = ctx;
 
+	TRY(read_newest(tx, g, e));
+	if (g->same)
+		return RC_OK;
 	TRY(lineage_node_put(tx, LIN_SOURCE, g->req->blob, g->source_name, STR_NONE, e));
 	return lake__publish(tx, &g->v, g->who, g->a, e);
 }
@@ -557,55 +597,58 @@ static enum rc make_version(struct ingest *g, struct err *e)
 
 /* --- the whole ------------------------------------------------------------------------------------------------------ */
 
-static enum rc count_reasons(struct ingest *g, struct ingest_result *out, struct err *e)
+static const struct dataset_column *column_named(const struct list *columns, str name)
 {
-	struct result r;
-
-	if (g->n_bad == 0)
-		return RC_OK;
-	TRY(query_run(g->q,
-		      STR("SELECT column_name, reason, count(*) FROM " BAD " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10"),
-		      REASONS_SHOWN, g->a, &r, e));
-	struct ingest_reason *reason = ARENA_ARRAY(g->a, struct ingest_reason, r.n);
-	for (size_t i = 0; i < r.n; i++)
-		reason[i] = (struct ingest_reason){ r.col[0].s[i], r.col[1].s[i], r.col[2].i[i] };
-	out->reasons = (struct list){ reason, r.n };
-	return RC_OK;
+	for (size_t i = 0; i < columns->n; i++) {
+		const struct dataset_column *c = LIST_AT(*columns, const struct dataset_column, i);
+		if (str_eq(c->name, name))
+			return c;
+	}
+	return NULL;
 }
 
-static void tell(const struct dataset_version *v, bool unchanged, uint64_t since_ns, struct ingest_result *out)
+/* What is different about the columns since the version before: what breaks SQL that reads them. */
+static struct list schema_changes(const struct ingest *g)
 {
+	VEC(str) out = { 0 };
+
+	for (size_t i = 0; i < g->before.columns.n; i++) {
+		const struct dataset_column *old = LIST_AT(g->before.columns, const struct dataset_column, i);
+		const struct dataset_column *now = column_named(&g->v.columns, old->name);
+		if (now == NULL)
+			*VEC_PUSH(g->a, &out) = arena_printf(g->a, STR_FMT ": gone", STR_ARG(old->name));
+		else if (!str_eq(now->type, old->type))
+			*VEC_PUSH(g->a, &out) = arena_printf(g->a, STR_FMT ": " STR_FMT " before, " STR_FMT " now", STR_ARG(old->name),
+							     STR_ARG(old->type), STR_ARG(now->type));
+	}
+	for (size_t i = 0; g->before.columns.n > 0 && i < g->v.columns.n; i++) {
+		const struct dataset_column *now = LIST_AT(g->v.columns, const struct dataset_column, i);
+		if (column_named(&g->before.columns, now->name) == NULL)
+			*VEC_PUSH(g->a, &out) = arena_printf(g->a, STR_FMT ": new", STR_ARG(now->name));
+	}
+	return (struct list)LIST_OF(out);
+}
+
+static void tell(const struct ingest *g, uint64_t since_ns, struct ingest_result *out)
+{
+	const struct dataset_version *v = g->same ? &g->before : &g->v;
 	double s = (double)(clock_ns() - since_ns) / 1e9;
 
-	out->id = v->id;
-	out->dataset = v->dataset;
-	out->version = v->number;
-	out->unchanged = unchanged;
-	out->n_source_rows = v->n_source_rows;
-	out->n_rows = v->n_rows;
-	out->n_quarantined = v->n_quarantined;
-	out->columns = v->columns;
-	out->took_ms = (int64_t)(s * 1000);
-	out->rows_per_s = s > 0 && !unchanged ? (double)(int64_t)((double)v->n_source_rows / s) : 0;
-}
-
-struct newest_call { struct arena *a; str dataset; struct dataset_version *out; bool found; };
-
-static enum rc read_newest(struct tx *tx, void *ctx, struct err *e)
-{
-	struct newest_call *c = ctx;
-
-	return lake__newest(tx, c->a, c->dataset, c->out, &c->found, e);
-}
-
-/* The newest version is what this ingest would make again. */
-static enum rc find_same(struct ingest *g, bool *same, struct dataset_version *newest, struct err *e)
-{
-	struct newest_call c = { .a = g->a, .dataset = g->req->name, .out = newest };
-
-	TRY(db_read(g->lake->core->db, read_newest, &c, e));
-	*same = c.found && str_eq(newest->source_blob, g->req->blob) && str_eq(newest->spec_hash, g->v.spec_hash);
-	return RC_OK;
+	*out = (struct ingest_result){
+		.id = v->id,
+		.dataset = v->dataset,
+		.version = v->number,
+		.unchanged = g->same,
+		.n_source_rows = v->n_source_rows,
+		.n_rows = v->n_rows,
+		.n_quarantined = v->n_quarantined,
+		.columns = v->columns,
+		.reasons = g->reasons,
+		.took_ms = (int64_t)(s * 1000),
+		.rows_per_s = s > 0 && !g->same ? (double)(int64_t)((double)v->n_source_rows / s) : 0,
+	};
+	if (!g->same)
+		out->schema_changes = schema_changes(g);
 }
 
 static enum rc name_source(struct ingest *g, struct err *e)
@@ -618,11 +661,8 @@ static enum rc name_source(struct ingest *g, struct err *e)
 	return RC_OK;
 }
 
-static enum rc run_mapped(struct ingest *g, uint64_t since_ns, struct ingest_result *out, struct err *e)
+static enum rc run_mapped(struct ingest *g, struct err *e)
 {
-	struct dataset_version newest = { 0 };
-	bool same = false;
-
 	g->format =
 	    g->req->format != FORMAT_AUTO ? (enum source_format)g->req->format : source_format_of(g->map.data, g->source_name);
 	g->v = (struct dataset_version){
@@ -633,16 +673,10 @@ static enum rc run_mapped(struct ingest *g, uint64_t since_ns, struct ingest_res
 		.origin_kind = STR(LIN_SOURCE),
 		.origin_id = g->req->blob,
 	};
-	TRY(find_same(g, &same, &newest, e));
-	if (same) {
-		tell(&newest, true, since_ns, out);
+	TRY(db_read(g->lake->core->db, read_newest, g, e));
+	if (g->same)
 		return RC_OK;
-	}
 	enum rc rc = make_version(g, e);
-	if (rc == RC_OK) {
-		tell(&g->v, false, since_ns, out);
-		rc = count_reasons(g, out, e);
-	}
 	lake__unwatch(g->task);
 	query_close(&g->q);
 	return rc;
@@ -662,10 +696,11 @@ enum rc lake__ingest(struct lake *l, const struct ingest_request *r, const struc
 	close(fd);
 	if (rc != RC_OK)
 		return rc;
-	rc = run_mapped(&g, since_ns, out, e);
+	rc = run_mapped(&g, e);
 	filemap_close(&g.map);
 	if (rc != RC_OK)
 		return err_wrap(e, STR_FMT, STR_ARG(g.source_name));
+	tell(&g, since_ns, out);
 	return RC_OK;
 }
 

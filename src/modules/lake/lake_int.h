@@ -92,6 +92,7 @@ struct ingest_result {
 	int64_t n_source_rows, n_rows, n_quarantined;
 	struct list reasons;            /* struct ingest_reason */
 	struct list columns;            /* struct dataset_column */
+	struct list schema_changes;     /* str */
 	int64_t took_ms;
 	double rows_per_s;
 };

@@ -130,6 +130,7 @@ static const struct field ingest_result_fields[] = {
 	FIELD(ingest_result, n_quarantined, K_I64, 0, "Rows that did not fit"),
 	FIELD(ingest_result, reasons, K_RECORDS, F_HIDE, "Why they did not, most frequent first", .sub = &ingest_reason_record),
 	FIELD(ingest_result, columns, K_RECORDS, F_HIDE, "Columns", .sub = &dataset_column_record),
+	FIELD(ingest_result, schema_changes, K_STRS, F_HIDE, "How its columns differ from those of the version before"),
 	FIELD(ingest_result, took_ms, K_MS, 0, "How long it took", .name = "took"),
 	FIELD(ingest_result, rows_per_s, K_F64, 0, "Rows of the file a second", .unit = "rows/s"),
 };
