@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import BINARY
+from running import BINARY
 
 
 def run(*args, env=None, timeout=60):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, REPORT, ROOT
+from running import BINARY, REPORT, ROOT
 
 DEMO = ROOT / "examples" / "taxi" / "demo.sh"
 STEPS = 11

@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from conftest import BINARY
+from running import BINARY
 
 
 def test_health_needs_no_token(cairn):

@@ -353,7 +353,7 @@ def small_disk(tmp_path):
 
 
 def test_full_disk(small_disk):
-    from conftest import Cairn
+    from running import Cairn
 
     cairn = Cairn(small_disk / "data").start()
     try:

@@ -48,7 +48,7 @@ def postgres(tmp_path_factory):
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def server(request, tmp_path_factory):
     """One cairn over each database."""
-    from conftest import Cairn
+    from running import Cairn
     import tempfile
     config = None
     if request.param == "postgres":
