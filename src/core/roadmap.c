@@ -1,4 +1,4 @@
-/* roadmap.c -- the items of roadmap.tsv, judged by stored check outcomes. */
+/* roadmap.c -- the items of roadmap.tsv, judged by stored check outcomes and by what open_parts.tsv owns up to. */
 #include "core/roadmap.h"
 
 #include "core/live_check.h"
@@ -6,8 +6,8 @@
 
 #define TSV_COLUMNS 6
 
-extern const unsigned char roadmap_tsv[];
-extern const size_t roadmap_tsv_len;
+extern const unsigned char roadmap_tsv[], open_parts_tsv[];
+extern const size_t roadmap_tsv_len, open_parts_tsv_len;
 
 const char *const item_state_names[] = { "proven", "failing", "attested", "skipped", "not_built", NULL };
 
@@ -22,6 +22,7 @@ static const struct field roadmap_item_fields[] = {
 	FIELD(roadmap_item, checked_ms, K_TIME, F_NULLABLE, "When its checks ran last", .name = "checked_at"),
 	FIELD(roadmap_item, checks, K_STRS, F_HIDE, "The checks that name it"),
 	FIELD(roadmap_item, evidence, K_STRS, F_HIDE, "What they saw"),
+	FIELD(roadmap_item, open_parts, K_STR, F_HIDE | F_SKIP_EMPTY, "What no check shows of it yet"),
 };
 const struct record roadmap_item_record = RECORD(roadmap_item, roadmap_item_fields, "An item of the roadmap");
 
@@ -85,6 +86,25 @@ static bool next_item(str *rest, struct roadmap_item *out)
 	return false;
 }
 
+static str open_parts(str id)
+{
+	str rest = str_n((const char *)open_parts_tsv, open_parts_tsv_len), line, key;
+
+	while (str_cut(&rest, '\n', &line)) {
+		if (str_cut(&line, '\t', &key) && str_eq(key, id))
+			return line;
+	}
+	return STR("");
+}
+
+/* Checks that pass prove what they look at; an item with more to it is not built yet. */
+static void settle(struct roadmap_item *item)
+{
+	item->open_parts = open_parts(item->id);
+	if (item->open_parts.len > 0 && item->state != ITEM_FAILING)
+		item->state = ITEM_NOT_BUILT;
+}
+
 enum rc roadmap_list(const struct core *c, struct arena *a, struct list *out, struct err *e)
 {
 	str rest = str_n((const char *)roadmap_tsv, roadmap_tsv_len);
@@ -101,6 +121,7 @@ enum rc roadmap_list(const struct core *c, struct arena *a, struct list *out, st
 					judge(&item, &c->module[m]->check[i], &outcomes, a, &any);
 			}
 		}
+		settle(&item);
 		*VEC_PUSH(a, &items) = item;
 	}
 	*out = LIST_OF(items);

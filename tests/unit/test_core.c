@@ -122,6 +122,7 @@ static enum rc check_blind(void *module, struct live_check *k, struct err *e)
 static const struct check_def toy_checks[] = {
 	{ .id = "toy.health", .title = "The toy is healthy", .items = "P1.W1.D1.1 P1.W1.D1.2", .run = check_health },
 	{ .id = "toy.nothing", .title = "Nothing", .items = "P1.W1.D1.2 P1.W1.D1.3", .run = check_nothing },
+	{ .id = "toy.part", .title = "A part of an item that has open ones", .items = "P1.W3.D5.2", .run = check_health },
 	{ .id = "toy.blind", .title = "Sees", .items = "", .run = check_blind },
 };
 
@@ -375,18 +376,20 @@ static void roadmap_follows_the_checks(void **state)
 
 	assert_int_equal(state_of(f, "P1.W1.D1.1"), ITEM_NOT_BUILT);    /* no check ran yet */
 	str result = verify(f);
-	assert_true(str_find(result, STR("\"passed\":1,\"failed\":0,\"skipped\":2")) >= 0);     /* blind looked at nothing */
+	assert_true(str_find(result, STR("\"passed\":2,\"failed\":0,\"skipped\":2")) >= 0);     /* blind looked at nothing */
 	assert_int_equal(state_of(f, "P1.W1.D1.1"), ITEM_PROVEN);
 	assert_int_equal(state_of(f, "P1.W1.D1.2"), ITEM_SKIPPED);      /* one of its two checks saw nothing */
 	assert_int_equal(state_of(f, "P1.W1.D1.3"), ITEM_SKIPPED);
 	assert_int_equal(state_of(f, "P1.W1.D1.4"), ITEM_NOT_BUILT);
+	assert_int_equal(state_of(f, "P1.W3.D5.2"), ITEM_NOT_BUILT);    /* its one check passed, and more is open */
 	toy.healthy = false;
 	result = verify(f);
-	assert_true(str_find(result, STR("\"passed\":0,\"failed\":2")) >= 0);
+	assert_true(str_find(result, STR("\"passed\":0,\"failed\":3")) >= 0);
 	assert_true(str_find(result, STR("NOT OK: health: 0, at least 1")) >= 0);
 	assert_true(str_find(result, STR("could not observe: cannot see")) >= 0);
 	assert_int_equal(state_of(f, "P1.W1.D1.1"), ITEM_FAILING);
 	assert_int_equal(state_of(f, "P1.W1.D1.2"), ITEM_FAILING);
+	assert_int_equal(state_of(f, "P1.W3.D5.2"), ITEM_FAILING);
 }
 
 /* --- opening ------------------------------------------------------------------------------------------- */
