@@ -128,7 +128,7 @@ run "$cairn" alerts evaluate
 step "Prove it: one prediction back to its file, and every check against the live system"
 run "$cairn" lineage "$prediction"
 run "$cairn" verify
-run "$cairn" roadmap --state proven
+run "$cairn" roadmap --begun
 
 url=$("$cairn" status --json >/dev/null && sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$CAIRN_DATA/server.json")
 link=$("$cairn" console)

@@ -100,12 +100,13 @@ static enum rc verify_run(struct cli *c, const void *in, struct err *e)
 
 /* --- roadmap ------------------------------------------------------------------------------------------------------ */
 
-struct roadmap_arg { str phase; int32_t state; };
+struct roadmap_arg { str phase; int32_t state; bool begun; };
 /* item_state_names lacks an end, which a field's names need. */
 static const char *const state_names[] = { "proven", "failing", "attested", "skipped", "not_built", NULL };
 static const struct field roadmap_arg_fields[] = {
 	FIELD(roadmap_arg, phase, K_STR, 0, "Only items of this phase: its number, or words of its name"),
 	FIELD(roadmap_arg, state, K_ENUM, 0, "Only items in this state", .names = state_names),
+	FIELD(roadmap_arg, begun, K_BOOL, 0, "Only items that a live check looks at, with what is still open"),
 };
 static const struct record roadmap_arg_record = RECORD(roadmap_arg, roadmap_arg_fields, "Which items");
 
@@ -126,6 +127,8 @@ static bool wanted(struct cli *c, const struct roadmap_arg *q, const struct road
 	uint64_t n;
 
 	if (c->given & 2 && i->state != q->state)
+		return false;
+	if (q->begun && i->checks.n == 0)
 		return false;
 	if (q->phase.len == 0 || str_starts(i->phase, number))
 		return true;
@@ -151,7 +154,7 @@ static void print_items_json(struct cli *c, const struct roadmap_arg *q, const s
 
 static void print_items(struct cli *c, const struct roadmap_arg *q, const struct roadmap *r)
 {
-	static const char *const title[] = { "id", "state", "what was asked for", "group" };
+	const char *const title[] = { "id", "state", "what was asked for", q->begun ? "still open" : "group" };
 	static const bool right[ARRAY_LEN(title)] = { false };
 	struct grid g = { .title = title, .right = right, .n_col = ARRAY_LEN(title) };
 
@@ -162,7 +165,7 @@ static void print_items(struct cli *c, const struct roadmap_arg *q, const struct
 		*VEC_PUSH(c->arena, &g.cell) = item->id;
 		*VEC_PUSH(c->arena, &g.cell) = str_of(item_state_names[item->state]);
 		*VEC_PUSH(c->arena, &g.cell) = item->title;
-		*VEC_PUSH(c->arena, &g.cell) = item->group;
+		*VEC_PUSH(c->arena, &g.cell) = q->begun ? item->open_parts : item->group;
 	}
 	if (g.cell.n > 0)
 		grid_print(&g, c->tty_out);
@@ -339,7 +342,7 @@ static const struct command proof_commands[] = {
 	{ .noun = "verify", .doc = "Runs the live checks and keeps what they saw", .in = &verify_record, .method = "POST",
 	  .path = API_CAIRN "/verify", .run = verify_run, .example = "cairn verify" },
 	{ .noun = "roadmap", .doc = "Lists the roadmap's items and what has been proven of them", .in = &roadmap_arg_record, .run = roadmap_run,
-	  .example = "cairn roadmap --phase 1 --state proven" },
+	  .example = "cairn roadmap --begun" },
 	{ .noun = "lineage", .doc = "Shows what a thing came from, back to the source file", .in = &lineage_record, .run = lineage_run,
 	  .example = "cairn lineage model:taxi-fare@1" },
 	{ .noun = "tasks", .verb = "list", .doc = "Lists long-running work", .in = &tasks_record, .method = "GET", .path = API_CAIRN "/tasks",
