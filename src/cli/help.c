@@ -14,6 +14,16 @@ static str flag_words(struct arena *a, const struct field *f)
 	return arena_printf(a, STR_FMT " " STR_FMT, STR_ARG(flag), STR_ARG(value));
 }
 
+/* Padded by characters: a byte that continues one takes no place. */
+static void print_padded(str s, size_t wide)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += ((unsigned char)s.at[i] & 0xc0) != 0x80;
+	printf("  " STR_FMT "%*s ", STR_ARG(s), n < wide ? (int)(wide - n) : 0, "");
+}
+
 str help_usage(struct arena *a, const struct command *k)
 {
 	struct buf b = BUF_INIT(2048);
@@ -41,7 +51,8 @@ static void print_field(struct arena *a, const struct field *f)
 {
 	str left = f->flags & F_KEY ? args_placeholder(a, f) : flag_words(a, f);
 
-	printf("  %-26.*s %s", STR_ARG(left), f->doc);
+	print_padded(left, 26);
+	fputs(f->doc, stdout);
 	if (f->def != NULL)
 		printf(" (default %s)", f->def);
 	if (f->flags & F_REQUIRED && !(f->flags & F_KEY))
@@ -79,7 +90,8 @@ static void print_command(struct arena *a, const struct command *k)
 {
 	str usage = help_usage(a, k);
 
-	printf("  %-50.*s %s\n", STR_ARG(str_skip(usage, strlen("cairn "))), k->doc);
+	print_padded(str_skip(usage, strlen("cairn ")), 50);
+	puts(k->doc);
 }
 
 void help_noun(struct cli *c, str noun)
