@@ -30,11 +30,12 @@ static void reader_end(void *txn)
 
 enum rc kvstore_open(const char *dir, uint64_t map_bytes, struct kvstore **out, struct err *e)
 {
-	struct kvstore *kv = calloc(1, sizeof(*kv));
+	pthread_rwlockattr_t attr;
 	MDB_txn *txn = NULL;
 
-	CHECK(kv != NULL);
 	TRY(fs_mkdirs(dir, 0700, e));
+	struct kvstore *kv = calloc(1, sizeof(*kv));
+	CHECK(kv != NULL);
 	int code = mdb_env_create(&kv->env);
 	if (code == 0)
 		code = mdb_env_set_mapsize(kv->env, map_bytes);
@@ -55,7 +56,11 @@ enum rc kvstore_open(const char *dir, uint64_t map_bytes, struct kvstore **out, 
 	}
 	CHECK(pthread_key_create(&kv->reader, reader_end) == 0);
 	pthread_mutex_init(&kv->writing, NULL);
-	pthread_rwlock_init(&kv->resizing, NULL);
+	/* Readers come without a pause: whoever wants to grow the map must not wait for one. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&kv->resizing, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	*out = kv;
 	return RC_OK;
 }
