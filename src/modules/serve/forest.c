@@ -18,13 +18,14 @@
 
 struct tree_text {
 	int64_t id;
-	struct list left_children, right_children, split_indices, split_conditions, default_left, split_type;
+	struct list left_children, right_children, parents, split_indices, split_conditions, default_left, split_type;
 	struct list categories, categories_nodes, categories_segments, categories_sizes;
 };
 static const struct field tree_text_fields[] = {
 	FIELD(tree_text, id, K_I64, F_REQUIRED, "Its place among the trees"),
 	FIELD(tree_text, left_children, K_I64S, F_REQUIRED, "Left child by node, -1 in leaves", .max = NODES_MAX),
 	FIELD(tree_text, right_children, K_I64S, F_REQUIRED, "Right child by node, -1 in leaves", .max = NODES_MAX),
+	FIELD(tree_text, parents, K_I64S, 0, "Parent by node; of the root anything", .max = NODES_MAX),
 	FIELD(tree_text, split_indices, K_I64S, F_REQUIRED, "Feature by node", .max = NODES_MAX),
 	FIELD(tree_text, split_conditions, K_F64S, F_REQUIRED, "Threshold by node, the output in leaves", .max = NODES_MAX),
 	FIELD(tree_text, default_left, K_I64S, F_REQUIRED, "1 where a missing value goes left", .max = NODES_MAX),
@@ -154,8 +155,14 @@ static enum rc lengths_agree(const struct tree_text *t, size_t n, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(list); i++)
 		if (list[i].n != n)
 			return FAIL(e, RC_INVALID, "%s has %zu entries for %zu nodes", list[i].name, list[i].n, n);
-	return t->split_type.n == 0 || t->split_type.n == n
-		       ? RC_OK : FAIL(e, RC_INVALID, "split_type has %zu entries for %zu nodes", t->split_type.n, n);
+	if (t->split_type.n != 0 && t->split_type.n != n)
+		return FAIL(e, RC_INVALID, "split_type has %zu entries for %zu nodes", t->split_type.n, n);
+	for (size_t i = 1; i < t->parents.n; i++) {     /* XGBoost looks at them when it reads a model */
+		int64_t parent = *LIST_AT(t->parents, int64_t, i);
+		if (parent < 0 || (uint64_t)parent >= n)
+			return FAIL(e, RC_INVALID, "node %zu has parent %lld of %zu", i, (long long)parent, n);
+	}
+	return RC_OK;
 }
 
 /* Every list of categories lies within all of them, and belongs to a node. */
