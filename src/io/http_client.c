@@ -92,6 +92,20 @@ static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 	return len;
 }
 
+/* A line end in a value would be another header. */
+static enum rc check_headers(const struct http_call *call, struct err *e)
+{
+	for (size_t i = 0; i < call->n_header; i++) {
+		const str part[] = { call->header[i].name, call->header[i].value };
+		for (size_t k = 0; k < ARRAY_LEN(part); k++)
+			for (size_t n = 0; n < part[k].len; n++)
+				if ((unsigned char)part[k].at[n] < 0x20 && part[k].at[n] != '\t')
+					return FAIL(e, RC_INVALID, "header '" STR_FMT "' holds a control character",
+						    STR_ARG(str_head(call->header[i].name, 60)));
+	}
+	return RC_OK;
+}
+
 static struct curl_slist *header_list(const struct http_call *call, struct arena *a)
 {
 	struct curl_slist *list = NULL;
@@ -118,6 +132,10 @@ static void set_options(CURL *h, const struct http_call *call, const char *url, 
 		curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
 	if (str_eq(str_of(call->method), STR("GET")))
 		return;
+	if (str_eq(str_of(call->method), STR("HEAD"))) {
+		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);   /* or libcurl waits for the body that is announced */
+		return;
+	}
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
 	if (call->body_file == NULL) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.at != NULL ? call->body.at : "");
@@ -141,6 +159,7 @@ static enum rc call_failed(CURLcode code, const struct http_call *call, const st
 static enum rc perform(struct http_client *c, const struct http_call *call, struct sink *s, struct arena *a,
 		       struct http_answer *out, struct err *e)
 {
+	TRY(check_headers(call, e));
 	CURL *h = handle_take(c);
 	struct curl_slist *headers = header_list(call, a);
 	FILE *file = NULL;

@@ -41,7 +41,6 @@ struct http_conn_ {
 	str raw_uri;                    /* in the arena: libmicrohttpd cuts its own copy at the '?' */
 	struct { const char *name; str value; } extra[EXTRA_HEADERS_MAX];
 	size_t n_extra;
-	struct http_stream stream;
 	bool in_use;
 };
 
@@ -50,6 +49,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	uint16_t port;
 	_Atomic uint32_t n_connections, n_requests;
+	atomic_bool draining;           /* requests that come from now on are refused */
 
 	pthread_mutex_t mtx;            /* guards what follows */
 	pthread_cond_t work;
@@ -89,7 +89,6 @@ static void conn_reset(struct http_conn_ *c)
 	c->response = NULL;
 	c->stage = STAGE_HEADERS;
 	c->n_extra = 0;
-	c->stream = (struct http_stream){ 0 };
 }
 
 static void conn_free(struct http_conn_ *c)
@@ -161,30 +160,42 @@ void http_reply_fd(struct http_request *q, int status, const char *type, int fd,
 	finish_reply(q, MHD_create_response_from_fd_at_offset64(len, fd, offset), status, type, len);
 }
 
+/* Belongs to the response: libmicrohttpd lets go of that after the request object was made ready for the next request. */
+struct stream {
+	struct http_stream s;
+	int fd;                 /* the connection's */
+};
+
 static ssize_t stream_next(void *cls, uint64_t pos, char *out, size_t cap)
 {
-	struct http_stream *s = cls;
+	struct stream *s = cls;
 
 	(void)pos;
-	ptrdiff_t n = s->next(s->ctx, out, cap);
-	return n > 0 ? n : n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+	ptrdiff_t n = s->s.next(s->s.ctx, out, cap);
+	if (n >= 0)
+		return n > 0 ? n : MHD_CONTENT_READER_END_OF_STREAM;
+	/* With MHD_USE_TURBO it closes at the loop's next turn only, which may be a minute away; the client is told now. */
+	(void)shutdown(s->fd, SHUT_RDWR);
+	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 static void stream_close(void *cls)
 {
-	struct http_stream *s = cls;
+	struct stream *s = cls;
 
-	if (s->close != NULL)
-		s->close(s->ctx);
+	if (s->s.close != NULL)
+		s->s.close(s->s.ctx);
+	free(s);
 }
 
 void http_reply_stream(struct http_request *q, int status, const char *type, const struct http_stream *s)
 {
-	struct http_conn_ *c = conn_of(q);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn_of(q)->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct stream *own = calloc(1, sizeof(*own));
 
-	c->stream = *s;
-	finish_reply(q, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, stream_next, &c->stream, stream_close), status,
-		     type, 0);
+	CHECK(own != NULL);
+	*own = (struct stream){ .s = *s, .fd = info->connect_fd };
+	finish_reply(q, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, stream_next, own, stream_close), status, type, 0);
 }
 
 /* Answers of the server itself, before or instead of the handler. */
@@ -361,6 +372,11 @@ static enum MHD_Result begin(struct http_conn_ *c, const char *method)
 	if (!known || !parse_target(c) || !announced_length(c, &length)) {
 		reply_own(q, known ? RC_INVALID : RC_METHOD,
 			  known ? "the request line or its length headers are malformed" : "unknown HTTP method");
+		return send_reply(c);
+	}
+	if (atomic_load(&s->draining)) {
+		http_reply_header(q, "Connection", STR("close"));
+		reply_own(q, RC_UNAVAILABLE, "cairn is stopping");
 		return send_reply(c);
 	}
 	q->plan = s->c.plan(s->c.app, q);
@@ -586,15 +602,15 @@ static void wait_idle(struct http_server *s, uint32_t grace_ms)
 void http_server_stop(struct http_server **slot, uint32_t grace_ms)
 {
 	struct http_server *s = *slot;
-	MHD_socket listener = MHD_INVALID_SOCKET;
 
 	*slot = NULL;
 	if (s == NULL)
 		return;
-	if (s->daemon != NULL) {
-		listener = MHD_quiesce_daemon(s->daemon);
+	/* Not MHD_quiesce_daemon: when a loop wakes just then, both take the listener out of the loop's epoll set, and
+	 * libmicrohttpd 0.9.75 ends the process over it. */
+	atomic_store(&s->draining, true);
+	if (s->daemon != NULL)
 		wait_idle(s, grace_ms);
-	}
 	pthread_mutex_lock(&s->mtx);
 	s->stopping = true;
 	pthread_cond_broadcast(&s->work);
@@ -603,8 +619,6 @@ void http_server_stop(struct http_server **slot, uint32_t grace_ms)
 		pthread_join(s->thread[i], NULL);     /* each ends what it has taken, and what is queued */
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon);
-	if (listener != MHD_INVALID_SOCKET)
-		close(listener);
 	pthread_mutex_destroy(&s->mtx);
 	pthread_cond_destroy(&s->work);
 	free(s->thread);
