@@ -1,5 +1,5 @@
 // The one client of the server's API. Every request the console makes is a line here.
-import { type Ask, json, text } from "./http";
+import { type Ask, json } from "./http";
 import type * as T from "./types";
 
 const CAIRN = "/api/cairn/v1";
@@ -27,7 +27,6 @@ export const api = {
 
   // lake
   datasets: () => get<{ datasets: T.Dataset[] }>("/datasets").then((r) => r.datasets),
-  dataset: (name: string) => get<{ dataset: T.Dataset; version: T.Version }>(`/datasets/${part(name)}`),
   versions: (name: string) => get<{ versions: T.VersionBrief[] }>(`/datasets/${part(name)}/versions`).then((r) => r.versions),
   version: (name: string, n: number) => get<T.Version>(`/datasets/${part(name)}/versions/${n}`),
   rows: (name: string, version: number, limit = 50) => get<T.TableData>(`/datasets/${part(name)}/rows`, { version, limit }),
@@ -72,5 +71,4 @@ export const api = {
   alerts: () => get<{ alerts: T.Alert[] }>("/alerts").then((r) => r.alerts),
   alertHistory: (rule: string, limit = 20) => get<{ history: T.AlertEvent[] }>(`/alerts/${part(rule)}/history`, { limit }).then((r) => r.history),
   series: (name: string, sinceMs: number) => get<{ series: T.Series[] }>("/series", { name, since_ms: sinceMs }).then((r) => r.series),
-  metricsText: () => text("/metrics"),
 };

@@ -70,7 +70,7 @@ async function fail(r: Response): Promise<never> {
   throw new ApiError(r.status, code, message, field);
 }
 
-async function send(path: string, ask: Ask): Promise<Response> {
+export async function json<T>(path: string, ask: Ask = {}): Promise<T> {
   const headers: Record<string, string> = {};
   if (token) headers["Authorization"] = `Bearer ${token}`;
   if (ask.body !== undefined) headers["Content-Type"] = "application/json";
@@ -88,16 +88,6 @@ async function send(path: string, ask: Ask): Promise<Response> {
   }
   if (r.status === 401) listener(true);
   if (!r.ok) return fail(r);
-  return r;
-}
-
-export async function json<T>(path: string, ask: Ask = {}): Promise<T> {
-  const r = await send(path, ask);
   const text = await r.text();
   return (text ? JSON.parse(text) : {}) as T;
-}
-
-/** The body as text, and one header of the answer. */
-export async function text(path: string, ask: Ask = {}): Promise<string> {
-  return (await send(path, ask)).text();
 }

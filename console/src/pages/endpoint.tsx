@@ -1,14 +1,14 @@
 // One endpoint: how fast, how often, how well, and on what data compared with its training.
 import { useMemo } from "preact/hooks";
 import { api } from "../api";
-import { Chart, Meter } from "../chart";
+import { Chart, type Line, Meter } from "../chart";
 import { count, duration, num, plural } from "../format";
 import { useAction, useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { DriftColumn, Endpoint, Prediction } from "../types";
 import { Card, Chip, Empty, Facts, Failed, Page, Show, Stat, State, Time } from "../ui";
-import { latencyLines } from "./series";
+import { latencyLines, requestLines } from "./series";
 import { LineageLink } from "./shared";
 import { exampleOf, TryIt } from "./try_it";
 
@@ -45,12 +45,12 @@ const predictionCols: Col<Prediction>[] = [
   { head: "Inputs", cell: (p) => <code class="dim inputs" title={JSON.stringify(p.inputs, null, 1)}>{Object.entries(p.inputs).map(([k, v]) => `${k} ${num(v)}`).join(" · ")}</code>, wide: true },
 ];
 
-function Latency({ endpoint }: { endpoint: string }) {
-  const lines = useLoad(`latency ${endpoint}`, () => latencyLines(endpoint, Date.now() - WINDOW_MS), 5000);
+function Lines({ title, id, load, unit }: { title: string; id: string; load: () => Promise<Line[]>; unit: string }) {
+  const lines = useLoad(id, load, 5000);
   return (
-    <Card title="Latency" aside="Last 30 minutes">
+    <Card title={title} aside="Last 30 minutes">
       <Show of={lines}>
-        {(l) => (l.some((x) => x.points.length) ? <Chart lines={l} time unit="ms" fromZero height={210} label="Latency over time" /> : <Empty what="No samples yet; they are kept every few seconds." />)}
+        {(l) => (l.some((x) => x.points.length > 1) ? <Chart lines={l} time unit={unit} fromZero height={170} label={title} /> : <Empty what="No samples yet; they are kept every few seconds." />)}
       </Show>
     </Card>
   );
@@ -120,12 +120,15 @@ export function EndpointPage({ name }: { name: string }) {
               ]} />
             </Card>
             <div class="grid">
-              <Latency endpoint={name} />
-              <Show of={meta}>{(m) => <TryIt endpoint={name} meta={m} example={example.data ?? {}} onDone={predictions.reload} />}</Show>
+              <Lines title="Latency" id={`latency ${name}`} load={() => latencyLines(name, Date.now() - WINDOW_MS)} unit="ms" />
+              <Lines title="Requests" id={`requests ${name}`} load={() => requestLines(name, Date.now() - WINDOW_MS)} unit="/s" />
             </div>
             <div class="grid">
               <Drift endpoint={name} />
-              <Quality endpoint={name} />
+              <div>
+                <Quality endpoint={name} />
+                <Show of={meta}>{(m) => <TryIt endpoint={name} meta={m} example={example.data ?? {}} onDone={predictions.reload} />}</Show>
+              </div>
             </div>
             <Card title="Newest predictions" flush>
               <Show of={predictions} empty={<Empty what="It has made no prediction yet." command={`cairn predict ${name} NAME=VALUE …`} />}>
