@@ -67,8 +67,8 @@ export const api = {
   infer: (name: string, inputs: T.Tensor[]) => json<T.InferAnswer>(`/v2/models/${part(name)}/infer`, { method: "POST", body: { inputs } }),
   predictions: (endpoint: string, limit = 25) => get<{ predictions: T.Prediction[] }>("/predictions", { endpoint, limit }).then((r) => r.predictions),
   drift: (endpoint: string) => get<{ drift: T.DriftColumn[] }>("/drift", { endpoint }).then((r) => r.drift),
-  quality: (endpoint: string) => get<T.Quality>("/endpoints-quality", { endpoint }),
+  quality: (endpoint: string) => get<{ quality: T.Quality[] }>("/endpoints-quality", { endpoint }).then((r) => r.quality),
   alerts: () => get<{ alerts: T.Alert[] }>("/alerts").then((r) => r.alerts),
-  alertHistory: (rule: string, limit = 20) => get<{ history: T.AlertEvent[] }>(`/alerts/${part(rule)}/history`, { limit }).then((r) => r.history),
+  alertHistory: (rule: string, limit = 20) => get<{ events: T.AlertEvent[] }>(`/alerts/${part(rule)}/history`, { limit }).then((r) => r.events),
   series: (name: string, sinceMs: number) => get<{ series: T.Series[] }>("/series", { name, since_ms: sinceMs }).then((r) => r.series),
 };

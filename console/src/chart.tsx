@@ -69,7 +69,7 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
         cursor: { points: { size: 6 }, focus: { prox: 24 } },
         focus: { alpha: 0.3 },
         scales: { x: { time }, y: { range: (_u, lo, hi) => range(lo, hi, fromZero, bound) } },
-        axes: [axis({ space: 60 }), axis({ size: 58, values: (_u, ticks) => ticks.map((t) => num(t)) })],
+        axes: [axis({ space: 60 }), axis({ size: 58, space: 30, values: (_u, ticks) => ticks.map((t) => num(t)) })],
         series: [
           time ? {} : { label: "step" },
           ...lines.map((l, i) => ({

@@ -29,7 +29,7 @@ export function lines(name: string): string[] {
 }
 
 function Node({ of, x, y, state, pick }: { of: LineageNode; x: number; y: number; state: string; pick: () => void }) {
-  const name = of.label || of.id;
+  const name = (of.label || of.id).replace(`${kindText(of.kind)} `, "");
   const shown = lines(name);
   const key = (e: KeyboardEvent) => {
     if (e.key !== "Enter" && e.key !== " ") return;

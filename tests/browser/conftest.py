@@ -145,6 +145,23 @@ def make_runs(cairn):
         cairn.runs[name] = run
 
 
+def serve(cairn, example):
+    """The model behind its endpoint, with predictions of real trips and what came true of them."""
+    apply(cairn, "/endpoints", (example / "endpoint.yaml").read_text())
+    known = "distance, passengers, hour, weekday, is_weekend, is_airport, crosses_borough"
+    trips = cairn.ok("POST", "/query", json={"sql": f"SELECT {known}, pickup_zone, fare FROM trips_clean WHERE color = 'green' AND pickup >= '2019-03-25' ORDER BY pickup LIMIT 120"})
+    cairn.predicted = []
+    for row in trips["rows"]:
+        given = dict(zip((c["name"] for c in trips["columns"]), row))
+        fare = given.pop("fare")
+        inputs = [{"name": k, "datatype": "BYTES" if k == "pickup_zone" else "FP32", "shape": [1], "data": [v]} for k, v in given.items()]
+        answer = cairn.ok("POST", "!/v2/models/taxi-fare/infer", json={"inputs": inputs})
+        cairn.predicted.append({"id": answer["parameters"]["prediction_id"], "value": answer["outputs"][0]["data"][0], "label": fare})
+    labels = [{"prediction_id": p["id"], "value": p["label"]} for p in cairn.predicted]
+    assert cairn.ok("POST", "/labels", json={"labels": labels})["accepted"] == len(labels)
+    cairn.ok("POST", "/alerts/evaluate")
+
+
 @pytest.fixture(scope="module")
 def road(cairn, taxis):
     """A cairn that holds the taxi example as far as a browser needs it, a dataset with bad rows, and a gate that fails."""
@@ -162,4 +179,5 @@ def road(cairn, taxis):
     cairn.search = cairn.run_task("POST", "/train", data=TRAIN, headers=YAML)
     apply(cairn, "/alert-rules", (example / "alerts.yaml").read_text())
     make_model(cairn)
+    serve(cairn, example)
     return cairn

@@ -4,7 +4,9 @@ Each test leaves a picture of its page in build/screenshots.
 """
 
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -257,6 +259,101 @@ def test_models_lead_to_their_runs(browser, road):
     browser.open("runs", road.search["parent_run_id"])
     assert browser.count(at=".card .chips a") == 3
     browser.shot("search_run")
+
+
+# --- serving -------------------------------------------------------------------------------------------------------
+
+def test_the_overview_draws_the_whole_road(browser, road):
+    browser.open()
+    stops = dict(zip(browser.texts(at=".stop-name"), browser.texts(at=".stop-n")))
+    assert list(stops) == ["Datasets", "Pipelines", "Features", "Training sets", "Runs", "Models", "Endpoints", "Predictions"]
+    assert stops["Datasets"] == str(len(road.ok("GET", "/datasets")["datasets"]))
+    assert stops["Pipelines"] == "2" and stops["Features"] == "1" and stops["Training sets"] == "1" and stops["Models"] == "1"
+    assert int(stops["Predictions"]) >= len(road.predicted)
+    assert browser.count(at=".road li.there") == 8
+    rows = browser.table(caption="Endpoints with their live figures")
+    assert rows[0]["Endpoint"] == "taxi-fare" and int(rows[0]["Answered"]) >= len(road.predicted)
+    assert re.fullmatch(r"[\d.]+ (µs|ms|s)", rows[0]["p99"])
+    assert "ingest trips" in browser.page() and "0 / 175" not in browser.page()
+    browser.shot("overview")
+
+
+def test_an_endpoint_shows_latency_drift_and_quality(browser, road):
+    assert browser.open("endpoints").table(caption="Endpoints")[0]["Model"] == "taxi-fare@champion"
+    browser.shot("endpoints")
+    browser.open("endpoints", "taxi-fare")
+    stats = dict(zip(browser.texts(at=".stat-name"), browser.texts(at=".stat-value")))
+    assert int(stats["Answered"]) >= len(road.predicted) and stats["Failed"] == "0"
+
+    told = {r["Column"].split("\n")[0].split(" ")[0]: r for r in browser.table(caption="Drift per column")}
+    held = {d["column"]: d for d in road.ok("GET", "/drift", params={"endpoint": "taxi-fare"})["drift"]}
+    assert set(told) == set(held)
+    for name, d in held.items():
+        assert number(told[name]["PSI"]) == pytest.approx(d["psi"], rel=0.02, abs=1e-3), name
+    # The worst comes first.
+    assert list(held.values())[0] and browser.table(caption="Drift per column")[0]["PSI"] == max((r["PSI"] for r in told.values()), key=float)
+
+    errors = [abs(p["value"] - p["label"]) for p in road.predicted]
+    assert number(browser.facts()["MAE"]) == pytest.approx(sum(errors) / len(errors), rel=1e-3)
+    newest = browser.table(caption="Predictions")[0]
+    assert newest["Prediction"] == road.predicted[-1]["id"]
+    assert number(newest["Predicted"]) == pytest.approx(road.predicted[-1]["value"], rel=1e-3)
+    assert number(newest["Came true"]) == road.predicted[-1]["label"]
+    # Samples of the metrics become curves once there are two of them.
+    browser.wait(at=".chart canvas", ms=60_000)
+    browser.shot("endpoint")
+
+
+def test_a_prediction_is_made_from_the_page_and_by_the_command_it_shows(browser, road):
+    browser.open("endpoints", "taxi-fare")
+    browser.fill(at="label:has-text('distance') input", text="2.5")
+    browser.fill(at="label:has-text('pickup_zone') input", text="Midtown Center")
+    browser.click(at="button:has-text('Predict')")
+    browser.wait(at=".answer b")
+    fare = number(browser.text(at=".answer b"))
+    assert 3 < fare < 60
+    made = road.ok("GET", f"/predictions/{browser.text(at='.answer a')}")
+    assert made["output"] == pytest.approx(fare, rel=1e-4) and made["inputs"]["distance"] == 2.5
+    browser.shot("try_it")
+
+    command = browser.text(at=".curl pre")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env={**os.environ, "CAIRN_TOKEN": road.token}, timeout=30)
+    assert json.loads(done.stdout)["outputs"][0]["data"][0] == pytest.approx(made["output"])
+
+    browser.fill(at="label:has-text('distance') input", text="far")
+    browser.click(at="button:has-text('Predict')")
+    browser.wait(at=".failed")
+    assert "distance: a number, please" in browser.text(at=".failed")
+
+
+def test_alerts_fire_and_are_told(browser, road):
+    rows = {r["Rule"].split("\n")[0]: r for r in browser.open("alerts").table(caption="Alert rules")}
+    held = {a["rule"]: a for a in road.ok("GET", "/alerts")["alerts"]}
+    assert {name: r["State"] for name, r in rows.items()} == {name: a["state"] for name, a in held.items()}
+    # Green cabs through the model of all: their passengers and zones are not those of the training.
+    assert rows["yellow-cabs-drift"]["State"] == "firing"
+    assert number(rows["yellow-cabs-drift"]["Measured"]) == pytest.approx(held["yellow-cabs-drift"]["value"], rel=1e-3)
+    assert any(r["Change"].endswith("firing") for r in browser.table(caption="Changes of alerts"))
+    browser.shot("alerts")
+
+
+def test_a_prediction_is_traced_back_to_the_file(browser, road):
+    prediction = road.predicted[0]["id"]
+    browser.open("lineage")
+    browser.fill(at="form input[type=search]", text=prediction)
+    browser.press(keys="Enter")
+    browser.wait(at=".node.kind-source")
+    kinds = set(browser.texts(at=".node-kind"))
+    assert kinds == {"source", "dataset version", "pipeline run", "feature view", "training set", "run", "model version", "endpoint", "prediction"}
+    graph = road.ok("GET", f"/predictions/{prediction}/lineage")
+    assert browser.count(at=".node") == len(graph["nodes"]) and browser.count(at="path.edge") == len(graph["edges"])
+    assert number(browser.facts()["output"]) == pytest.approx(road.predicted[0]["value"], rel=1e-4)
+    browser.shot("lineage")
+    browser.click(at=".node.kind-run")
+    browser.wait(at=".card h2:has-text('run')")
+    browser.click(at="a.button:has-text('Its page')")
+    browser.settled()
+    assert road.search["best_run_id"] in browser.place()
 
 
 # --- trust ---------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ const predictionCols: Col<Prediction>[] = [
   { head: "Version", right: true, cell: (p) => p.version },
   { head: "Predicted", right: true, cell: (p) => <span class="strong">{num(p.output)}</span>, sort: (p) => p.output },
   { head: "Came true", right: true, cell: (p) => (p.label == null ? <span class="dim">–</span> : num(p.label)), sort: (p) => p.label },
-  { head: "Took", right: true, cell: (p) => duration(p.latency_ms), sort: (p) => p.latency_ms },
+  { head: "Took", right: true, cell: (p) => <span class="nowrap">{duration(p.latency_ms)}</span>, sort: (p) => p.latency_ms },
   { head: "Inputs", cell: (p) => <code class="dim inputs" title={JSON.stringify(p.inputs, null, 1)}>{Object.entries(p.inputs).map(([k, v]) => `${k} ${num(v)}`).join(" · ")}</code>, wide: true },
 ];
 
@@ -59,13 +59,13 @@ function Lines({ title, id, load, unit }: { title: string; id: string; load: () 
 function Quality({ endpoint }: { endpoint: string }) {
   const quality = useLoad(`quality ${endpoint}`, () => api.quality(endpoint), 10_000);
   const lines = useMemo(() => {
-    const parts = quality.data?.parts ?? [];
+    const parts = quality.data?.[0]?.parts ?? [];
     return [{ label: "MAE", points: parts.map((p): [number, number] => [Date.parse(p.at) / 1000, p.mae]) }, { label: "RMSE", points: parts.map((p): [number, number] => [Date.parse(p.at) / 1000, p.rmse]) }];
   }, [quality.data]);
   return (
     <Card title="Quality against labels">
       <Show of={quality}>
-        {(q) => (!q.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --dataset trips_clean --from 2019-03-25 --label fare`} /> : (
+        {([q]) => (!q?.n_labels ? <Empty what="No labels have come in for its predictions." command={`cairn replay ${endpoint} --dataset trips_clean --from 2019-03-25 --label fare`} /> : (
           <>
             <Facts of={[
               ["MAE", <b>{num(q.mae)}</b>], ["RMSE", <b>{num(q.rmse)}</b>], ["Bias", num(q.bias)], ["Mean of labels", num(q.label_mean)],

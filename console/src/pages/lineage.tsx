@@ -24,14 +24,16 @@ export function parseThing(text: string): { kind: string; id: string } | undefin
 function value(v: unknown) {
   if (typeof v === "number") return num(v, 6);
   if (v == null) return null;
-  const text = typeof v === "string" ? v : Array.isArray(v) ? v.join(", ") : JSON.stringify(v);
+  if (Array.isArray(v)) return v.map((x: unknown) => (typeof x === "object" ? (x as { name?: string })?.name ?? JSON.stringify(x) : String(x))).join(", ");
+  const text = typeof v === "string" ? v : JSON.stringify(v);
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return <Time at={text} />;
   return /^[0-9a-f]{40,}$/.test(text) ? <code title={text}>{shortId(text)}</code> : <span class="break">{text}</span>;
 }
 
 function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: LineageGraph }) {
   const page = pageOf(of.kind, of.id);
-  const detail = Object.entries(of.detail ?? {}).filter(([k, v]) => k !== "id" && v !== "" && v != null);
+  const detail = Object.entries(of.detail ?? {}).filter(([k, v]) => !/^(id|log|seq)$/.test(k) && v !== "" && v != null);
+  const isPairs = ([, v]: [string, unknown]) => typeof v === "object" && !Array.isArray(v);
   const how = graph.edges.filter((e) => e.to_kind === of.kind && e.to_id === of.id);
   return (
     <Card
@@ -48,8 +50,14 @@ function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: Li
         ["Id", <><code class="break">{of.id}</code> <Copy text={of.id} /></>],
         ["Made", <Time at={of.at_ms} />],
         ...(how.length ? [["Came from", how.map((e) => <div key={e.from_id} title={e.how}>{kindText(e.from_kind)} <code>{shortId(e.from_id, 24)}</code></div>)] as [string, preact.ComponentChildren]] : []),
-        ...detail.map(([k, v]): [string, preact.ComponentChildren] => [k.replaceAll("_", " "), value(v)]),
+        ...detail.filter((d) => !isPairs(d)).map(([k, v]): [string, preact.ComponentChildren] => [k.replaceAll("_", " "), value(v)]),
       ]} />
+      {detail.filter(isPairs).map(([k, v]) => Object.keys(v as object).length > 0 && (
+        <div key={k}>
+          <h3>{k.replaceAll("_", " ")}</h3>
+          <Facts of={Object.entries(v as object).map(([name, x]) => [name, value(x)])} />
+        </div>
+      ))}
     </Card>
   );
 }

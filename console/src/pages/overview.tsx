@@ -40,7 +40,7 @@ function AlertLine({ of }: { of: Alert }) {
   return (
     <div class="task-line">
       <State of={of.state} />
-      <span class="strong">{of.rule}</span>
+      <span class="strong nowrap">{of.rule}</span>
       <span class="dim clip" title={of.message}>{of.endpoint} {of.metric.replaceAll("_", " ")} {num(of.value)} {opText(of.op)} {num(of.bound)}</span>
       <span class="dim nowrap push"><Time at={of.since} none="" /></span>
     </div>

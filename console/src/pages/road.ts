@@ -33,7 +33,8 @@ async function runs(): Promise<Found> {
 
 async function predictions(): Promise<Found> {
   const [latest, endpoints] = await Promise.all([api.predictions("", 1), api.endpoints()]);
-  const n = (await Promise.all(endpoints.map((e) => api.quality(e.name)))).reduce((sum, q) => sum + q.n_predictions, 0);
+  const known = (await Promise.all(endpoints.map((e) => api.quality(e.name)))).flat();
+  const n = known.reduce((sum, q) => sum + q.n_predictions, 0);
   return { n: Math.max(n, latest.length), newest: latest[0]?.id, when: latest[0]?.at };
 }
 
