@@ -37,7 +37,7 @@ function Node({ of, x, y, state, pick }: { of: LineageNode; x: number; y: number
     pick();
   };
   return (
-    <g class={`node kind-${of.kind} ${state}`} transform={`translate(${x},${y})`} role="button" tabIndex={0} aria-pressed={state.includes("picked")}
+    <g class={`node kind-${of.kind} ${state}`} transform={`translate(${x},${y})`} role="button" tabindex={0} aria-pressed={state.includes("picked")}
       aria-label={`${kindText(of.kind)} ${name}`} onClick={pick} onKeyDown={key}>
       <title>{`${kindText(of.kind)} ${of.id}`}</title>
       <rect class="node-box" width={size.boxW} height={size.boxH} rx="7" />

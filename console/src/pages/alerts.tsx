@@ -33,7 +33,7 @@ export function Alerts() {
   const history = useLoad(rules.length ? `history of ${rules.join()}` : null, async () => (await Promise.all(rules.map((r) => api.alertHistory(r)))).flat(), 10_000);
   const n = alerts.data?.filter(firing).length;
   return (
-    <Page title="Alerts" lead={!alerts.data?.length ? undefined : n ? `${n} of ${alerts.data.length} rules are firing.` : "All rules hold."}>
+    <Page title="Alerts" lead={!alerts.data?.length ? undefined : n ? `${n} of ${alerts.data.length} rules firing.` : "All rules hold."}>
       <Card title="Rules" flush>
         <Show of={alerts} empty={<Empty what="There are no alert rules." command="cairn alerts apply examples/taxi/alerts.yaml" />}>
           {(list) => <Table rows={list} cols={cols} keyOf={(a) => a.rule} order={{ col: 0, down: false }} marked={(a) => firing(a) && "bad"} caption="Alert rules" />}
