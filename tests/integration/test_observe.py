@@ -24,7 +24,7 @@ def fare():
     import tempfile
     from pathlib import Path
 
-    from conftest import Cairn
+    from running import Cairn
     with tempfile.TemporaryDirectory(prefix="cairn-test-") as tmp:
         one = Cairn(Path(tmp) / "data", CONFIG).start()
         served.build(one)
@@ -81,6 +81,7 @@ def test_psi_is_what_the_records_give(fare):
     run_id = fare.ok("GET", f"{mlflow}/model-versions/get", params={"name": "fare", "version": "1"})["model_version"]["run_id"]
     uri = fare.ok("GET", f"{mlflow}/runs/get", params={"run_id": run_id})["run"]["info"]["artifact_uri"]
     profile = fare.ok("GET", uri.replace("mlflow-artifacts:/", "/api/2.0/mlflow-artifacts/artifacts/") + "/model/reference.json")
+    send(fare, trips(5, seed=20), labels=False)
     rows = fare.ok("GET", "/predictions", params={"endpoint": "fare", "limit": 300})["predictions"]
     seen = drift(fare)
     for part in profile["columns"]:
