@@ -288,11 +288,13 @@ static enum rc gates_find(void *module, struct live_check *k, struct err *e)
 }
 
 const struct check_def lake_checks[] = {
-	{ "lake.no_row_lost", "Every row of every ingested file is stored or quarantined, counted anew from the files", "", no_row_lost },
-	{ "lake.blobs_verify", "Every file of every dataset version still has its digest", "", blobs_verify },
-	{ "lake.pipelines_gated", "The last run of every pipeline passed its gates, and its outputs' lineage is whole", "", pipelines_gated },
-	{ "lake.failures_publish_nothing", "No dataset version came from a run that a gate or an error stopped", "",
+	{ "lake.no_row_lost", "Every row of every ingested file is stored or quarantined, counted anew from the files",
+	  "P1.W3.D3.1 P1.W4.D3.3", no_row_lost },
+	{ "lake.blobs_verify", "Every file of every dataset version still has its digest", "P1.W3.D3.3", blobs_verify },
+	{ "lake.pipelines_gated", "The last run of every pipeline passed its gates, and its outputs' lineage is whole",
+	  "P1.W3.D3.4 P1.W3.D3.5", pipelines_gated },
+	{ "lake.failures_publish_nothing", "No dataset version came from a run that a gate or an error stopped", "P1.W3.D3.4",
 	  failures_publish_nothing },
-	{ "lake.gates_find", "Each kind of gate finds its planted violation and passes the clean table", "", gates_find },
+	{ "lake.gates_find", "Each kind of gate finds its planted violation and passes the clean table", "P1.W3.D3.4", gates_find },
 };
 _Static_assert(ARRAY_LEN(lake_checks) == LAKE_CHECKS, "lake_int.h says how many");
