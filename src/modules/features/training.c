@@ -349,7 +349,7 @@ static enum rc join(struct joining *j, struct err *e)
 	if (n_labels == 0)
 		return FAIL(e, RC_INVALID, "no row with a label and a time among %lld", (long long)n_asked);
 	tell_task(j->task, 0.5, "joining %lld labels with %zu views", (long long)n_labels, j->n_view);
-	str sql = arena_printf(j->a, "SELECT " STR_FMT STR_FMT " FROM cairn_labels l" STR_FMT " ORDER BY ALL", STR_ARG(j->select),
+	str sql = arena_printf(j->a, "SELECT " STR_FMT STR_FMT " FROM cairn_labels l" STR_FMT " ORDER BY 2, 1", STR_ARG(j->select),
 			       STR_ARG(j->evidence), STR_ARG(j->joins));
 	TRY(query_define(j->q, STR("cairn_set"), sql, true, e));
 	TRY(one_number(j, STR("SELECT count(*) FROM cairn_set"), &s->n_rows, e));
@@ -379,13 +379,16 @@ enum rc features__digest(struct query *q, str table, struct arena *a, str *out, 
 	TRY(query_describe(q, arena_printf(a, "SELECT * FROM " STR_FMT, STR_ARG(table)), a, &col, &n, e));
 	for (size_t i = 0; i < n; i++) {
 		str name = query_quote_name(a, col[i].name);
+		bool text = col[i].type == COL_TEXT || col[i].type == COL_OTHER;
 		shape = arena_printf(a, STR_FMT "\n" STR_FMT " " STR_FMT, STR_ARG(shape), STR_ARG(name), STR_ARG(col[i].sql_type));
-		row = arena_printf(a, STR_FMT " || coalesce(length(CAST(" STR_FMT " AS VARCHAR)) || ':' || CAST(" STR_FMT " AS VARCHAR), '-')",
-				   STR_ARG(row), STR_ARG(name), STR_ARG(name));
+		/* Texts may hold anything, so their length stands before them; other values have no comma, and NULL is nothing. */
+		row = text ? arena_printf(a, STR_FMT ", length(CAST(" STR_FMT " AS VARCHAR)), ':', CAST(" STR_FMT " AS VARCHAR), ','", STR_ARG(row),
+					  STR_ARG(name), STR_ARG(name))
+			   : arena_printf(a, STR_FMT ", " STR_FMT ", ','", STR_ARG(row), STR_ARG(name));
 	}
 	/* A sum does not know the order of what was added; two halves of 64 bits cannot pass 128. */
 	TRY(query_run(q, arena_printf(a, "SELECT CAST(count(*) AS VARCHAR), CAST(sum(CAST(md5_number_lower(r) AS HUGEINT)) AS VARCHAR),"
-				      " CAST(sum(CAST(md5_number_upper(r) AS HUGEINT)) AS VARCHAR) FROM (SELECT " STR_FMT " AS r FROM " STR_FMT ")",
+				      " CAST(sum(CAST(md5_number_upper(r) AS HUGEINT)) AS VARCHAR) FROM (SELECT concat(" STR_FMT ") AS r FROM " STR_FMT ")",
 				      STR_ARG(row), STR_ARG(table)), 1, a, &r, e));
 	for (size_t i = 0; i < 3; i++)
 		shape = arena_printf(a, STR_FMT "\n" STR_FMT, STR_ARG(shape), STR_ARG(r.col[i].null[0] ? STR("") : r.col[i].s[0]));

@@ -94,7 +94,7 @@ enum rc run_create(struct tracking *t, struct arena *a, const struct run_create 
 	TRY(rule_experiment_id(r->experiment_id, &c.experiment, e));
 	TRY(settle_name(a, r, &tags, &i->run_name, e));
 	TRY(rule_tags(tags.at, tags.n, e));
-	i->run_id = i->run_uuid = id_hex(a, 16);
+	i->run_id = i->run_uuid = r->run_id.len > 0 ? r->run_id : id_hex(a, 16);
 	i->user_id = r->user_id.len > 0 ? r->user_id : who->name;
 	i->status = STR("RUNNING");
 	i->start_ms = r->start_ms;
@@ -245,7 +245,7 @@ enum rc tracking_run_start(struct tracking *t, const struct run_start *r, struct
 	const struct principal *who = r->who != NULL ? r->who : &principal_system;
 	*VEC_PUSH(a, &tags) = (struct pair){ STR("mlflow.user"), who->name };
 	const struct run_create make = { .experiment_id = r->experiment_id, .user_id = who->name, .run_name = r->name,
-					 .start_ms = clock_ms(), .tags = LIST_OF(tags) };
+					 .start_ms = clock_ms(), .tags = LIST_OF(tags), .run_id = r->run_id };
 	TRY(run_create(t, a, &make, who, &run, e));
 	*run_id_out = run.info.run_id;
 	return RC_OK;

@@ -14,7 +14,8 @@ static inline struct tracking *tracking_of(const struct core *c) { return core_m
 /* --- for modules that make runs themselves (train) --- */
 /* Finds or makes the experiment. */
 enum rc tracking_experiment(struct tracking *t, str name, struct arena *a, str *id_out, struct err *e) MUST_USE;
-struct run_start { str experiment_id, name, parent_run_id; const struct pair *tag; size_t n_tag; const struct principal *who; };
+struct run_start { str experiment_id, name, parent_run_id; const struct pair *tag; size_t n_tag; const struct principal *who;
+		   str run_id /* 32 hex digits that the caller drew and noted; empty: new ones */; };
 enum rc tracking_run_start(struct tracking *t, const struct run_start *r, struct arena *a, str *run_id_out, struct err *e) MUST_USE;
 struct metric_point { str key; double value; int64_t time_ms, step; };
 /* One durable batch. */

@@ -109,7 +109,7 @@ enum rc experiment_rename(struct tracking *t, struct arena *a, str id, str name,
 enum rc experiment_tag(struct tracking *t, struct arena *a, str id, const struct pair *tag, struct err *e) MUST_USE;
 
 /* --- runs.c --------------------------------------------------------------------------------------------------- */
-struct run_create { str experiment_id, user_id, run_name; int64_t start_ms; struct list tags; };
+struct run_create { str experiment_id, user_id, run_name; int64_t start_ms; struct list tags; str run_id /* or empty: a new one */; };
 struct log_batch;
 enum rc run_create(struct tracking *t, struct arena *a, const struct run_create *r, const struct principal *who, struct run *out,
 		   struct err *e) MUST_USE;

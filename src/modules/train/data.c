@@ -28,9 +28,9 @@ static enum rc check_inputs(const struct training_set *ts, struct err *e)
 		return FAIL(e, RC_INVALID, "training set '" STR_FMT "' has no inputs", STR_ARG(ts->name));
 	for (size_t i = 0; i < ts->inputs.n; i++) {
 		const struct training_input *in = LIST_AT(ts->inputs, struct training_input, i);
-		if (str_eq(in->type, STR("string")))
-			return FAIL(e, RC_INVALID, "input '" STR_FMT "' is text, and XGBoost takes numbers: leave it out, or compute a number "
-				    "from it in the pipeline", STR_ARG(in->name));
+		if (str_eq(in->type, STR("string")) || str_eq(in->type, STR("time")))
+			return FAIL(e, RC_INVALID, "input '" STR_FMT "' is of type " STR_FMT ", and XGBoost takes numbers: leave it out, or compute a "
+				    "number from it in the pipeline", STR_ARG(in->name), STR_ARG(in->type));
 	}
 	return RC_OK;
 }
@@ -68,13 +68,14 @@ static enum rc fill(const struct training_set *ts, const struct result *r, struc
 	return RC_OK;
 }
 
+/* By time, and where times agree by the rest, so that the same set gives the same model. */
 static enum rc select_rows(struct query *q, const struct training_set *ts, str path, struct arena *a, struct result *r, struct err *e)
 {
 	str time = query_quote_name(a, ts->time_column), label = query_quote_name(a, ts->label);
 
 	TRY(query_bind_parquet(q, STR("training_set"), path, e));
 	return query_run(q, arena_printf(a, "SELECT " STR_FMT " FROM training_set WHERE " STR_FMT " IS NOT NULL AND " STR_FMT
-					 " IS NOT NULL ORDER BY " STR_FMT, STR_ARG(column_list(ts, a)), STR_ARG(label), STR_ARG(time), STR_ARG(time)),
+					 " IS NOT NULL ORDER BY ALL", STR_ARG(column_list(ts, a)), STR_ARG(label), STR_ARG(time)),
 			 TRAIN_ROWS_MAX, a, r, e);
 }
 

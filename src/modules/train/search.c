@@ -122,8 +122,9 @@ static enum rc begin_parent(struct search_job *j, struct arena *a, struct err *e
 
 	TRY(tracking_experiment(t, experiment, a, &s->experiment_id, e));
 	start.experiment_id = s->experiment_id;
+	start.run_id = id_hex(a, 16);
+	TRY(train__open_run_add(j->train, start.run_id, e));
 	TRY(tracking_run_start(t, &start, a, &s->parent_run_id, e));
-	TRY(train__open_run_add(j->train, s->parent_run_id, e));
 	return tracking_run_log(t, s->parent_run_id, NULL, 0, params, ARRAY_LEN(params), NULL, 0, e);
 }
 
@@ -161,6 +162,7 @@ static enum rc run_search(struct search_job *j, struct arena *a, struct err *e)
 	j->outcome_arena = a;
 	j->pruner.rounds = (size_t)j->request->rounds;
 	j->pruner.best = arena_alloc_n(a, n * j->pruner.rounds, sizeof(float));
+	j->pruner.pace = arena_alloc_n(a, n, sizeof(double));
 	pthread_mutex_init(&j->pruner.mtx, NULL);
 	enum rc rc = run_trials(j, e);
 	if (rc == RC_OK)

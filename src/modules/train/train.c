@@ -73,8 +73,9 @@ static enum rc train_start(void *self, struct err *e)
 	for (size_t i = 0; rc == RC_OK && i < runs.n; i++) {
 		str id = *LIST_AT(runs, str, i);
 		struct err gone = ERR_INIT;
-		if (tracking_run_end(tracking_of(t->core), id, RUN_FAILED, &gone) != RC_OK)
-			LOG(WARN, "train.run_not_ended", KV_STR("run", id), KV_ERR(&gone));     /* deleted meanwhile */
+		/* Not there when it was noted and nothing more, or deleted meanwhile. */
+		if (tracking_run_end(tracking_of(t->core), id, RUN_FAILED, &gone) != RC_OK && gone.rc != RC_NOT_FOUND)
+			LOG(WARN, "train.run_not_ended", KV_STR("run", id), KV_ERR(&gone));
 		rc = train__open_run_end(t, id, e);
 	}
 	arena_deinit(&a);

@@ -66,7 +66,7 @@ extern const size_t n_train_migrations;
 enum rc train__search_save(struct train *t, const struct search *s, const struct principal *who, struct err *e) MUST_USE;
 enum rc train__search_list(struct train *t, struct arena *a, int64_t limit, struct list *out, struct err *e) MUST_USE;
 enum rc train__search_get(struct train *t, struct arena *a, str id, struct search *out, struct err *e) MUST_USE;
-/* Runs that are being made: ended as failed by the next start if this cairn does not end them. */
+/* Runs that are being made, noted before they are: ended as failed by the next start if this cairn does not end them. */
 enum rc train__open_run_add(struct train *t, str run_id, struct err *e) MUST_USE;
 enum rc train__open_run_end(struct train *t, str run_id, struct err *e) MUST_USE;
 enum rc train__open_runs(struct train *t, struct arena *a, struct list *out, struct err *e) MUST_USE;
@@ -91,6 +91,7 @@ struct pruner {                 /* the median rule; shared by the search's threa
 	pthread_mutex_t mtx;
 	size_t n_curves, rounds;
 	float *best;            /* n_trials x rounds: the best value so far at each round of the trials that ended */
+	double *pace;           /* n_trials: their learning rates */
 };
 struct search_job {
 	struct train *train;
