@@ -86,18 +86,32 @@ static enum rc dimension_check(const struct dimension *d, struct err *e)
 	return RC_OK;
 }
 
+static bool in_space(const struct train_request *r, size_t n, str param)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(LIST_AT(r->space, struct dimension, i)->param, param))
+			return true;
+	}
+	return false;
+}
+
 enum rc train__space_check(const struct train_request *r, struct err *e)
 {
 	for (size_t i = 0; i < r->space.n; i++) {
-		if (dimension_check(LIST_AT(r->space, struct dimension, i), e) != RC_OK)
+		const struct dimension *d = LIST_AT(r->space, struct dimension, i);
+		enum rc rc = dimension_check(d, e);
+		if (rc == RC_OK && in_space(r, i, d->param))
+			rc = FAIL(e, RC_INVALID, "'" STR_FMT "' is given twice", STR_ARG(d->param));
+		if (rc != RC_OK)
 			return err_field(e, "space[%zu]", i);
 	}
 	for (size_t i = 0; i < r->fixed.n; i++) {
 		str name = LIST_AT(r->fixed, struct pair, i)->key;
-		if (is_reserved(name)) {
-			(void)FAIL(e, RC_INVALID, "'" STR_FMT "' is set by cairn", STR_ARG(name));
+		enum rc rc = is_reserved(name) ? FAIL(e, RC_INVALID, "'" STR_FMT "' is set by cairn", STR_ARG(name))
+			   : in_space(r, r->space.n, name) ? FAIL(e, RC_INVALID, "'" STR_FMT "' is fixed and also in the space", STR_ARG(name))
+			   : RC_OK;
+		if (rc != RC_OK)
 			return err_field(e, "fixed." STR_FMT, STR_ARG(str_head(name, 60)));
-		}
 	}
 	return RC_OK;
 }
