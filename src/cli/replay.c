@@ -490,7 +490,7 @@ static void print_result(struct replay *r, const struct replay_result *x)
 	putchar('\n');
 	print_failures(r);
 	if (x->prediction_id.len > 0 && r->c->tty_out)
-		printf("One of them: cairn lineage " STR_FMT "\n", STR_ARG(x->prediction_id));
+		printf("One of them: %s lineage " STR_FMT "\n", r->c->program, STR_ARG(x->prediction_id));
 }
 
 static enum rc parse_rate(struct replay *r, struct err *e)

@@ -109,7 +109,7 @@ def test_one_alert_fires_and_the_others_do_not(demo):
 
 
 def test_the_line_from_a_prediction_reaches_the_file(demo):
-    line = demo.output[demo.output.index("cairn lineage pr_"):]
+    line = demo.output[demo.output.index(" lineage pr_"):]
     at = 0
     for kind in ("prediction pr_", "endpoint taxi-fare", "model_version taxi-fare@", "run ", "training_set ts_", "pipeline_run pl_",
                  "dataset_version trips@1", "taxis.csv"):
@@ -134,6 +134,42 @@ def test_what_it_prints_to_try_next_works_as_printed(demo):
     assert "pickup_zone" in out
     client = re.search(r"^ +(MLFLOW_TRACKING_URI=.*?)$", after, re.M)[1]
     assert shlex.split(client.split(" python3")[0])[0].startswith("MLFLOW_TRACKING_URI=http")
+
+
+def test_replay_paces_counts_and_tells_in_json(demo):
+    said = json.loads(demo.cli("replay", "taxi-fare", "--dataset", "trips_clean", "--limit", "100", "--rate", "200", "--label", "fare", "--json"))
+    assert (said["rows"], said["sent"], said["ok"], said["failed"], said["labels"]) == (100, 100, 100, 0, 100)
+    assert said["seconds"] >= 0.49, "99 gaps of 5 ms"
+    assert 0 < said["p50_ms"] <= said["p95_ms"] <= said["p99_ms"] and 0 < said["mae"] <= said["rmse"]
+    found = json.loads(demo.cli("predictions", "taxi-fare", "--limit", "1000", "--json"))["predictions"]
+    assert said["prediction_id"] in [p["id"] for p in found]
+    fast = json.loads(demo.cli("replay", "taxi-fare", "--dataset", "trips_clean", "--limit", "100", "--rate", "max", "--concurrency", "4", "--json"))
+    assert fast["ok"] == 100 and fast["labels"] == 0
+
+
+@pytest.mark.parametrize("words, code, says", [
+    (["replay", "taxi-fare", "--dataset", "trips_clean", "--where", "nonsense"], 2, "nonsense"),
+    (["replay", "taxi-fare", "--dataset", "trips_clean", "--from", "2030-01-01"], 4, "no row of 'trips_clean'"),
+    (["replay", "taxi-fare", "--dataset", "trips"], 2, "hour"),
+    (["replay", "taxi-fare", "--dataset", "none"], 4, "none"),
+    (["replay", "none", "--dataset", "trips_clean"], 4, "none"),
+    (["predict", "taxi-fare", "colour=1"], 2, "there are: distance, passengers"),
+    (["predict", "taxi-fare", "distance=far"], 2, "'far' is not a number"),
+])
+def test_replay_and_predict_refuse_what_cannot_be(demo, words, code, says):
+    done = subprocess.run([BINARY, *words], env={**demo.env, "CAIRN_DATA": str(demo.data)}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+
+
+def test_replay_stops_at_ctrl_c(demo):
+    client = subprocess.Popen([BINARY, "replay", "taxi-fare", "--dataset", "trips_clean", "--rate", "50"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, env={**demo.env, "CAIRN_DATA": str(demo.data)})
+    time.sleep(1.5)
+    client.send_signal(signal.SIGINT)
+    out, err = client.communicate(timeout=30)
+    assert client.returncode == 8 and "stopped after" in err
+    assert re.match(r"taxi-fare: \d+ requests in", out)
 
 
 def test_mlflows_client_sees_the_search(demo):
