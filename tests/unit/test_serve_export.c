@@ -179,7 +179,7 @@ static void test_broken_trees_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	static const char good[] =
-		"{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{\"tree_info\":[0],\"trees\":[{\"id\":0,\"left_children\":[1,-1,-1],"
+		"{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{\"gbtree_model_param\":{\"num_trees\":\"1\"},\"tree_info\":[0],\"trees\":[{\"id\":0,\"left_children\":[1,-1,-1],"
 		"\"right_children\":[2,-1,-1],\"split_indices\":[1,0,0],\"split_conditions\":[5E-1,1E0,2E0],\"default_left\":[1,0,0],"
 		"\"split_type\":[0,0,0]}]}},\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\"},"
 		"\"objective\":{\"name\":\"reg:squarederror\"}},\"version\":[1,7,4]}";
@@ -199,6 +199,7 @@ static void test_broken_trees_are_refused(void **state)
 		  "splits by category cannot be converted" },
 		{ "[0,0,0]}]", "[0,0]}]", "split_type has 2 entries" },
 		{ "\"id\":0", "\"id\":1", "tree 0 has id 1" },
+		{ "\"1\"},\"tree", "\"3\"},\"tree", "tells of 3 trees, but there are 1" },
 		{ "[0],\"trees\"", "[1],\"trees\"", "output 1 of 1" },
 		{ "[0],\"trees\"", "[],\"trees\"", "0 entries for 1 trees" },
 		{ "gbtree", "gblinear", "there are gbtree and dart" },

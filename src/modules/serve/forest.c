@@ -37,8 +37,16 @@ static const struct field tree_text_fields[] = {
 };
 static const struct record tree_text_record = RECORD(tree_text, tree_text_fields, "One tree", .open = true, .name = "tree");
 
-struct trees_text { struct list trees, tree_info; };
+struct size_text { int64_t num_trees, num_parallel_tree; };
+static const struct field size_text_fields[] = {
+	FIELD(size_text, num_trees, K_I64, 0, "Trees", .min = 0, .max = TREES_MAX),
+	FIELD(size_text, num_parallel_tree, K_I64, 0, "Trees of one round", .min = 1, .max = TREES_MAX, .def = "1"),
+};
+static const struct record size_text_record = RECORD(size_text, size_text_fields, "Sizes", .open = true, .name = "sizes");
+
+struct trees_text { struct list trees, tree_info; struct size_text size; };
 static const struct field trees_text_fields[] = {
+	FIELD(trees_text, size, K_RECORD, 0, "Their number", .name = "gbtree_model_param", .sub = &size_text_record),
 	FIELD(trees_text, trees, K_RECORDS, 0, "The trees", .sub = &tree_text_record, .max = TREES_MAX),
 	FIELD(trees_text, tree_info, K_I64S, 0, "Output group by tree", .max = TREES_MAX),
 };
@@ -260,6 +268,8 @@ static enum rc trees_read(const struct trees_text *text, struct arena *a, struct
 {
 	size_t n = text->trees.n;
 
+	if (text->size.num_trees != (int64_t)n)
+		return FAIL(e, RC_INVALID, "gbtree_model_param tells of %lld trees, but there are %zu", (long long)text->size.num_trees, n);
 	if (text->tree_info.n != n)
 		return FAIL(e, RC_INVALID, "tree_info has %zu entries for %zu trees", text->tree_info.n, n);
 	struct tree *tree = ARENA_ARRAY(a, struct tree, n > 0 ? n : 1);
