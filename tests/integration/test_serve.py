@@ -40,7 +40,9 @@ def log_model(cairn, name, model=TREES, spec=True, mlmodel=True, extra=None):
 
 
 def convert(cairn, **request):
-    return cairn.wait_task(cairn.ok("POST", "/models/convert", json=request))
+    task = cairn.wait_task(cairn.ok("POST", "/models/convert", json=request))
+    print(f"{task['state']}: {task['message']}")
+    return task
 
 
 def test_runtimes(cairn):
@@ -142,8 +144,47 @@ def test_a_file_that_changed_on_disk_is_refused(cairn):
     assert task["state"] == "failed" and "has changed since it was stored" in task["message"], task
 
 
-def test_metrics_and_checks(cairn):
-    assert cairn.metric("cairn_models_loaded") == len(cairn.ok("GET", "/loaded-models")["loaded_models"])
-    cairn.run_task("POST", "/verify", json={"only": ["serve.library_versions"]})
-    checks = {c["id"]: c for c in cairn.ok("GET", "/checks")["checks"]}
-    assert checks["serve.library_versions"]["outcome"] == "passed", checks
+def verify(cairn, *checks):
+    cairn.run_task("POST", "/verify", json={"only": list(checks)})
+    return {c["id"]: c for c in cairn.ok("GET", "/checks")["checks"] if c["id"] in checks}
+
+
+def deploy(cairn, name, model):
+    return cairn.ok("POST", "/endpoints", json={"name": name, "model": model})
+
+
+def test_both_runtimes_serve_the_same(cairn):
+    log_model(cairn, "twin")
+    assert convert(cairn, model="twin", name="twin-onnx")["state"] == "succeeded"
+    assert verify(cairn, "serve.runtimes_agree")["serve.runtimes_agree"]["outcome"] == "skipped"
+    for name in ("twin", "twin-onnx"):
+        deploy(cairn, name, name)
+    loaded = {m["model"]: m for m in cairn.ok("GET", "/loaded-models")["loaded_models"]}
+    assert loaded["twin"]["runtime"] == "xgboost" and loaded["twin-onnx"]["runtime"] == "onnx"
+    for m in loaded.values():
+        assert m["references"] >= 1 and m["warm"] and m["load_ms"] > 0 and m["bytes"] > 0
+        assert m["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 3]}]
+        assert m["outputs"] == [{"name": "fare", "datatype": "FP32", "shape": [-1, 1]}]
+    assert cairn.metric("cairn_models_loaded") == 2
+    assert {r["name"]: r["loaded"] for r in cairn.ok("GET", "/runtimes")["runtimes"]} == {"xgboost": 1, "onnx": 1}
+    outcome = verify(cairn, "serve.runtimes_agree", "serve.warm_outputs_repeat", "serve.library_versions")
+    assert {o["outcome"] for o in outcome.values()} == {"passed"}, outcome
+    assert cairn.metric("cairn_model_load_seconds_count", model="twin", runtime="xgboost") == 1
+
+
+def test_a_model_that_is_not_what_it_says_fails_the_check(cairn):
+    """Seeded: an ONNX file of one model, registered as if it came from another."""
+    log_model(cairn, "other", model=TREES.replace('"base_score":"5E-1"', '"base_score":"7E-1"'))
+    result = convert(cairn, model="twin", name="liar-base")["result"]
+    run = cairn.ok("GET", f"!{MLFLOW}/runs/get", params={"run_id": result["run_id"]})["run"]["info"]
+    cairn.ok("POST", f"!{MLFLOW}/registered-models/create", json={"name": "liar"})
+    cairn.ok("POST", f"!{MLFLOW}/model-versions/create", json={
+        "name": "liar", "source": f"{run['artifact_uri']}/model", "run_id": run["run_id"],
+        "tags": [{"key": "cairn.converted_from", "value": "other@1"}, {"key": "cairn.conversion_tolerance", "value": "0.0001"}]})
+    deploy(cairn, "liar", "liar")
+    outcome = verify(cairn, "serve.runtimes_agree")["serve.runtimes_agree"]
+    assert outcome["outcome"] == "failed", outcome
+    assert any("NOT OK: largest difference of liar version 1" in line for line in outcome["evidence"]), outcome
+    cairn.ok("DELETE", "/endpoints/liar")
+    assert "liar" not in {m["model"] for m in cairn.ok("GET", "/loaded-models")["loaded_models"]}
+    assert verify(cairn, "serve.runtimes_agree")["serve.runtimes_agree"]["outcome"] == "passed"

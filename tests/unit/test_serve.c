@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <onnx/onnx.pb-c.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -524,6 +525,88 @@ static void test_warm_up(void **state)
 	serve_release(&m);
 }
 
+/* --- the checks, and what makes them fail ----------------------------------------------------------- */
+
+static const struct check_def *check_named(const char *id)
+{
+	for (size_t i = 0; i < SERVE_CHECKS; i++)
+		if (strcmp(serve_checks[i].id, id) == 0)
+			return &serve_checks[i];
+	fail_msg("no check %s", id);
+	return NULL;
+}
+
+static enum check_result run_check(struct fixture *f, const char *id)
+{
+	struct check_outcome out;
+
+	check_run(&f->core, check_named(id), &f->s, &f->a, &out);
+	return (enum check_result)out.outcome;
+}
+
+static void test_check_of_warm_outputs(void **state)
+{
+	struct fixture *f = *state;
+	const struct model_version v = { .name = STR("m"), .version = 1 };
+	struct served_model *m;
+
+	assert_int_equal(run_check(f, "serve.warm_outputs_repeat"), CHECK_SKIPPED);
+	OK(f, serve_acquire(&f->s, &v, &m, &f->e));
+	assert_int_equal(run_check(f, "serve.warm_outputs_repeat"), CHECK_PASSED);
+	atomic_store(&fake.drift, 1);           /* the model answers something else than it did */
+	assert_int_equal(run_check(f, "serve.warm_outputs_repeat"), CHECK_FAILED);
+	atomic_store(&fake.drift, 0);
+	atomic_store(&fake.refuse, 1);          /* or nothing at all */
+	assert_int_equal(run_check(f, "serve.warm_outputs_repeat"), CHECK_FAILED);
+	serve_release(&m);
+}
+
+static enum rc no_version(struct arena *a, str *out, struct err *e)
+{
+	(void)a, (void)out;
+	return FAIL(e, RC_UNAVAILABLE, "not installed");
+}
+
+static void test_check_of_library_versions(void **state)
+{
+	struct fixture *f = *state;
+	struct runtime_ops other = fake_runtime, missing = fake_runtime;   /* the fake library is of version 3.4.5 */
+	const struct runtime_ops *runtimes[] = { &other, &missing };
+
+	missing.version = no_version;
+	f->s.runtime = runtimes + 1;
+	f->s.n_runtime = 1;
+	assert_int_equal(run_check(f, "serve.library_versions"), CHECK_SKIPPED);
+	f->s.runtime = runtimes;
+	f->s.n_runtime = 2;
+	static const struct { int least[2]; enum check_result result; } row[] = {
+		{ { 3, 4 }, CHECK_PASSED }, { { 2, 9 }, CHECK_PASSED }, { { 3, 5 }, CHECK_FAILED }, { { 4, 0 }, CHECK_FAILED },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		memcpy(other.least, row[i].least, sizeof(other.least));
+		assert_int_equal(run_check(f, "serve.library_versions"), row[i].result);
+	}
+}
+
+static void test_comparing(void **state)
+{
+	struct fixture *f = *state;
+	const struct model_version v = { .name = STR("m"), .version = 1 }, w = { .name = STR("n"), .version = 1 };
+	struct served_model *a, *b;
+	float x[] = { 1, 2, 3, 4, NAN, INFINITY };
+	double worst = 9;
+
+	OK(f, serve_acquire(&f->s, &v, &a, &f->e));
+	OK(f, serve_acquire(&f->s, &w, &b, &f->e));
+	OK(f, serve__compare(a->loaded, b->loaded, x, 0, 2, &worst, &f->e) == RC_INVALID ? RC_OK : RC_INTERNAL);   /* no rows */
+	a->loaded->in->name = b->loaded->in->name = STR("input");
+	OK(f, serve__compare(a->loaded, b->loaded, x, 3, 2, &worst, &f->e));
+	assert_true(worst >= 0 && worst <= 0);          /* missing and infinite values are equal to themselves */
+	assert_int_equal(serve__compare(a->loaded, b->loaded, x, 2, 3, &worst, &f->e), RC_INVALID);
+	serve_release(&a);
+	serve_release(&b);
+}
+
 static void *use(void *arg)
 {
 	struct asker *k = arg;
@@ -581,6 +664,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_loaded_once, set_up_serve, tear_down_serve),
 		cmocka_unit_test_setup_teardown(test_failed_loads_are_told_and_tried_again, set_up_serve, tear_down_serve),
 		cmocka_unit_test_setup_teardown(test_warm_up, set_up_serve, tear_down_serve),
+		cmocka_unit_test_setup_teardown(test_check_of_warm_outputs, set_up_serve, tear_down_serve),
+		cmocka_unit_test_setup_teardown(test_check_of_library_versions, set_up_serve, tear_down_serve),
+		cmocka_unit_test_setup_teardown(test_comparing, set_up_serve, tear_down_serve),
 		cmocka_unit_test_setup_teardown(test_coming_and_going, set_up_serve, tear_down_serve),
 	};
 	log_open(2, LOG_ERROR);

@@ -114,6 +114,24 @@ static enum rc time_row(struct loaded *m, float *x, size_t n_col, double *us, st
 	return RC_OK;
 }
 
+static enum rc compare_held_out(struct conversion *c, struct err *e)
+{
+	struct convert_result *r = c->result;
+	double worst;
+	float *x;
+	size_t n;
+
+	if (!c->package.has_spec)
+		return RC_OK;
+	TRY(serve__held_out(c->serve, &c->package.spec, c->arena, &x, &n, e));
+	if (n == 0)
+		return RC_OK;
+	TRY(serve__compare(c->before, c->after, x, n, c->forest.n_feature, &worst, e));
+	r->rows_held_out = (int64_t)n;
+	r->max_abs_error = fmax(r->max_abs_error, worst);
+	return RC_OK;
+}
+
 static enum rc compare(struct conversion *c, struct err *e)
 {
 	struct convert_result *r = c->result;
@@ -124,6 +142,7 @@ static enum rc compare(struct conversion *c, struct err *e)
 	float *x = forest_rows(&c->forest, ROWS_GENERATED, 1, c->arena);
 	TRY(serve__compare(c->before, c->after, x, ROWS_GENERATED, n_col, &r->max_abs_error, e));
 	r->rows_generated = ROWS_GENERATED;
+	TRY(compare_held_out(c, e));
 	TRY(time_row(c->before, x, n_col, &r->us_before, e));
 	TRY(time_row(c->after, x, n_col, &r->us_after, e));
 	r->tolerance = c->request->tolerance;

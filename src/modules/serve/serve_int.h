@@ -1,7 +1,7 @@
 /* serve_int.h -- what the rooms of serve share.
  *
  * serve.c is the module's table; records.c its records; package.c finds a model version's files; loaded.c keeps what is
- * loaded; runtime.h and its two runtimes run it; forest.c, onnx_export.c and convert.c turn XGBoost models into ONNX;
+ * loaded; runtime.h and its two runtimes run it; store.c reads held-out rows; forest.c, ubjson.c, onnx_export.c and convert.c turn XGBoost models into ONNX;
  * api_serve.c is the routes; checks.c the live checks.
  */
 #ifndef CAIRN_SERVE_INT_H
@@ -109,6 +109,11 @@ enum rc serve__convert(struct serve *s, const struct convert_request *r, const s
 #define TAG_TOLERANCE "cairn.conversion_tolerance"
 /* One input FP32[-1, n_col], one output of FP32: the largest difference over the rows. NaN and infinities must be the same. */
 enum rc serve__compare(struct loaded *a, struct loaded *b, float *x, size_t n_row, size_t n_col, double *out, struct err *e) MUST_USE;
+
+#define HELD_OUT_MAX 20000
+/* Rows of the model's training set that it was not trained on, at most HELD_OUT_MAX, in the order of its inputs. None when
+ * the training set is gone. */
+enum rc serve__held_out(struct serve *s, const struct model_spec *spec, struct arena *a, float **x_out, size_t *n_out, struct err *e) MUST_USE;
 
 /* --- what the routes answer ---------------------------------------------------------------------------- */
 
