@@ -233,7 +233,8 @@ static enum rc read_word_or_number(struct json_source *s, struct token *out, str
 {
 	str left = str_n(s->at, (size_t)(s->end - s->at));
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+	/* Most of what comes here are numbers, and no word begins with a digit. */
+	for (size_t i = *s->at >= '0' && *s->at <= '9' ? ARRAY_LEN(words) : 0; i < ARRAY_LEN(words); i++) {
 		if (str_starts(left, words[i].text)) {
 			out->kind = words[i].kind;
 			out->flag = words[i].flag;

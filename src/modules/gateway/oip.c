@@ -270,11 +270,11 @@ static enum rc read_elements(struct json_source *s, struct tensor *t, struct err
 			break;
 		}
 		/* Just behind an element: when a comma follows, a run may. */
-		if (floats && n.flat && s->at < s->end && *s->at == ',') {
+		if (floats && (n.flat || n.level == t->n_dim) && s->at < s->end && *s->at == ',') {
 			s->at++;
 			size_t from = i;
 			i = float_run(s, t, i);
-			n.count[1] += i - from;
+			n.count[n.level] += i - from;
 			s->at--;   /* the comma before the next element is the reader's */
 		}
 	}
