@@ -4,10 +4,10 @@ import { relative } from "./format";
 import { layout } from "./layout";
 import type { LineageGraph, LineageNode } from "./types";
 
-const size = { boxW: 138, boxH: 62, gapX: 30, gapY: 16 };
-const LINE_CHARS = 17;
+const size = { boxW: 124, boxH: 62, gapX: 21, gapY: 16 };
+const LINE_CHARS = 15;
 /** Below this part of its size the graph is not shrunk but scrolled. */
-const SCALE_MIN = 0.68;
+const SCALE_MIN = 0.66;
 const PAD = 6;
 
 export function nodeKey(n: { kind: string; id: string }): string {

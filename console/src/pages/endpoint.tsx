@@ -14,11 +14,11 @@ import { exampleOf, TryIt } from "./try_it";
 
 const WINDOW_MS = 30 * 60_000;
 
-const tones: Record<string, string> = { moderate: "warn", drifted: "bad" };
+const tones: Record<string, string> = { stable: "ok", moderate: "warn", drifted: "bad" };
 
 const driftCols: Col<DriftColumn>[] = [
   { head: "Column", cell: (d) => <><span class="strong">{d.column}</span> {d.role === "prediction" && <Chip>prediction</Chip>}</>, sort: (d) => d.column },
-  { head: "", cell: (d) => <Meter value={d.psi} max={0.5} tone={tones[d.verdict] ?? "ok"} marks={[0.1, 0.25]} label={`PSI of ${d.column}: ${num(d.psi)}`} />, wide: true },
+  { head: "", cell: (d) => <Meter value={d.psi} max={0.5} tone={tones[d.verdict] ?? "dim"} marks={[0.1, 0.25]} label={`PSI of ${d.column}: ${num(d.psi)}`} />, wide: true },
   { head: "PSI", right: true, cell: (d) => num(d.psi, 3), sort: (d) => d.psi },
   { head: "", cell: (d) => <State of={d.verdict} />, sort: (d) => d.verdict },
 ];

@@ -9,7 +9,7 @@ import type { Task } from "../types";
 import { Card, Empty, Facts, Failed, Json, Page, Progress, Show, State, Time } from "../ui";
 
 const cols: Col<Task>[] = [
-  { head: "Task", cell: (t) => <a class="strong" href={link(["tasks", t.id])}>{t.title || t.kind}</a>, sort: (t) => t.title },
+  { head: "Task", cell: (t) => <a class="strong nowrap" href={link(["tasks", t.id])}>{t.title || t.kind}</a>, sort: (t) => t.title },
   { head: "Kind", cell: (t) => <code>{t.kind}</code>, sort: (t) => t.kind },
   { head: "State", cell: (t) => <State of={t.state} />, sort: (t) => t.state },
   { head: "", cell: (t) => (ended(t) ? <span class={t.state === "failed" ? "bad-text" : "dim"}>{t.message}</span> : <span class="row"><Progress at={t.progress} /><span class="dim">{t.message}</span></span>), wide: true },
@@ -32,7 +32,7 @@ function TaskDetail({ id }: { id: string }) {
             <Card>
               <Facts of={[
                 ["State", <State of={x.state} />],
-                ["Progress", <Progress at={x.progress} />],
+                ...(ended(x) ? [] : [["Progress", <Progress at={x.progress} />] as [string, preact.ComponentChildren]]),
                 ["Kind", <code>{x.kind}</code>],
                 ["By", x.who],
                 ["Asked", <Time at={x.created_at} />],
