@@ -73,6 +73,8 @@ export interface RoadmapItem {
   checked_at: string | null;
   checks: string[];
   evidence: string[];
+  /** What no check shows of it yet. */
+  open_parts?: string;
 }
 
 export interface Check {

@@ -4,6 +4,9 @@ import { useState } from "preact/hooks";
 import { absolute, relative, type When } from "./format";
 import { useTitle, type Loaded } from "./hooks";
 
+/** Where there is nothing to say. */
+export const none = <span class="dim">–</span>;
+
 export type Tone = "ok" | "warn" | "bad" | "info" | "dim";
 type Kids = { children?: ComponentChildren };
 
@@ -58,7 +61,7 @@ export function Chip({ tone = "dim", children, title }: Kids & { tone?: Tone; ti
 
 const tones: Record<string, Tone> = {
   ok: "ok", succeeded: "ok", passed: "ok", proven: "ok", finished: "ok", ready: "ok", published: "ok", active: "ok", loaded: "ok", stable: "ok", live: "ok", present: "ok", resolved: "ok",
-  running: "info", queued: "info", attested: "info", scheduled: "info", pending_registration: "info", small: "ok", none: "ok",
+  running: "info", queued: "info", attested: "info", begun: "info", scheduled: "info", pending_registration: "info", small: "ok", none: "ok",
   skipped: "warn", null_value: "warn", not_found: "warn", outside_max_age: "warn", warning: "warn", interrupted: "warn", cancelled: "warn", moderate: "warn", watch: "warn", killed: "warn", pending: "warn", shifting: "warn", some: "warn",
   failed: "bad", failing: "bad", firing: "bad", gate_failed: "bad", critical: "bad", drift: "bad", drifted: "bad", large: "bad", error: "bad", blocked: "bad", major: "bad",
 };
@@ -66,7 +69,7 @@ const tones: Record<string, Tone> = {
 /** A state by its name; not_built reads "not built". */
 export function State({ of }: { of: string | null | undefined }) {
   const name = (of ?? "").toLowerCase();
-  return name ? <Chip tone={tones[name] ?? "dim"}>{name.replaceAll("_", " ")}</Chip> : <span class="dim">–</span>;
+  return name ? <Chip tone={tones[name] ?? "dim"}>{name.replaceAll("_", " ")}</Chip> : none;
 }
 
 export function Time({ at, none = "–" }: { at: When; none?: string }) {
@@ -144,7 +147,7 @@ export function Facts({ of }: { of: [string, ComponentChildren][] }) {
       {of.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value == null || value === "" ? <span class="dim">–</span> : value}</dd>
+          <dd>{value == null || value === "" ? none : value}</dd>
         </div>
       ))}
     </dl>

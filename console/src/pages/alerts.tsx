@@ -5,7 +5,7 @@ import { useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { Alert, AlertEvent } from "../types";
-import { Card, Chip, Empty, Page, Show, State, Time } from "../ui";
+import { Card, Chip, Empty, none, Page, Show, State, Time } from "../ui";
 import { firing, opText } from "./shared";
 
 const cols: Col<Alert>[] = [
@@ -13,13 +13,13 @@ const cols: Col<Alert>[] = [
   { head: "Rule", cell: (a) => <><span class="strong">{a.rule}</span>{a.doc && <div class="dim small-text">{a.doc}</div>}</>, sort: (a) => a.rule, wide: true },
   { head: "Severity", cell: (a) => <Chip tone={a.severity === "critical" ? "bad" : a.severity === "warning" ? "warn" : "dim"}>{a.severity}</Chip>, sort: (a) => a.severity },
   { head: "Watches", cell: (a) => <>{a.endpoint && <a href={link(["endpoints", a.endpoint])}>{a.endpoint}</a>} <span class="dim">{a.metric.replaceAll("_", " ")} {a.column}</span></> },
-  { head: "Measured", right: true, cell: (a) => (a.evaluated_at ? <span class={firing(a) ? "bad-text strong" : ""} title={a.message}>{num(a.value)}</span> : <span class="dim">–</span>), sort: (a) => a.value },
+  { head: "Measured", right: true, cell: (a) => (a.evaluated_at ? <span class={firing(a) ? "bad-text strong" : ""} title={a.message}>{num(a.value)}</span> : none), sort: (a) => a.value },
   { head: "Fires at", right: true, cell: (a) => <span class="nowrap">{opText(a.op)} {num(a.bound)}</span> },
-  { head: "Since", cell: (a) => <span class="nowrap"><Time at={a.since} /></span>, sort: (a) => a.since },
+  { head: "Since", cell: (a) => <Time at={a.since} />, sort: (a) => a.since },
 ];
 
 const historyCols: Col<AlertEvent>[] = [
-  { head: "When", cell: (h) => <span class="nowrap"><Time at={h.at} /></span>, sort: (h) => h.at },
+  { head: "When", cell: (h) => <Time at={h.at} />, sort: (h) => h.at },
   { head: "Rule", cell: (h) => <span class="strong">{h.rule}</span>, sort: (h) => h.rule },
   { head: "Change", cell: (h) => <span class="nowrap"><State of={h.from_state} /> → <State of={h.to_state} /></span> },
   { head: "Value", right: true, cell: (h) => num(h.value) },

@@ -5,7 +5,7 @@ import { useLoad } from "../hooks";
 import { setQuery } from "../route";
 import { type Col, Table } from "../table";
 import type { AuditEntry } from "../types";
-import { Card, Empty, Json, Page, Search, Show, Time } from "../ui";
+import { Card, Empty, Json, none, Page, Search, Show, Time } from "../ui";
 
 /** The scalars of a detail in a line, long digests shortened. */
 function brief(of: object): string {
@@ -13,12 +13,12 @@ function brief(of: object): string {
 }
 
 function Detail({ of }: { of: unknown }) {
-  if (of == null || typeof of !== "object" || Object.keys(of).length === 0) return <span class="dim">–</span>;
+  if (of == null || typeof of !== "object" || Object.keys(of).length === 0) return none;
   return <details><summary class="dim clip brief">{brief(of) || "…"}</summary><Json of={of} /></details>;
 }
 
 const cols: Col<AuditEntry>[] = [
-  { head: "When", cell: (a) => <span class="nowrap"><Time at={a.at_ms} /></span>, sort: (a) => a.id },
+  { head: "When", cell: (a) => <Time at={a.at_ms} />, sort: (a) => a.id },
   { head: "Who", cell: (a) => a.who, sort: (a) => a.who },
   { head: "What", cell: (a) => <span class="strong nowrap">{a.action}</span>, sort: (a) => a.action },
   { head: "To", cell: (a) => <button type="button" class="quiet small mono" title={`Only ${a.object}`} onClick={() => setQuery({ object: a.object })}>{shortId(a.object, 40)}</button>, sort: (a) => a.object },

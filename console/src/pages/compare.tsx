@@ -4,7 +4,7 @@ import { lineColour } from "../chart";
 import { num } from "../format";
 import { useLoad } from "../hooks";
 import type { Run } from "../types";
-import { Card, Empty, Page, Show, State } from "../ui";
+import { Card, Empty, none, Page, Show, State } from "../ui";
 import { MetricCharts } from "./metric_charts";
 import { RunLink, tag } from "./shared";
 
@@ -15,7 +15,7 @@ function Row({ name, values }: { name: string; values: (string | undefined)[] })
   return (
     <tr class={differ ? "" : "same"}>
       <th scope="row">{name}</th>
-      {values.map((v, i) => <td key={i} class="right">{v ?? <span class="dim">–</span>}</td>)}
+      {values.map((v, i) => <td key={i} class="right">{v ?? none}</td>)}
     </tr>
   );
 }

@@ -15,7 +15,7 @@ const cols: Col<Dataset>[] = [
   { head: "Quarantined", right: true, cell: (d) => (d.n_quarantined ? <a class="warn-text" href={link(["data", d.name], { tab: "quarantine" })}>{count(d.n_quarantined)}</a> : <span class="dim">0</span>), sort: (d) => d.n_quarantined },
   { head: "Size", right: true, cell: (d) => bytes(d.size), sort: (d) => d.size },
   { head: "Where from", cell: (d) => <span class="dim">{d.origin}</span>, sort: (d) => d.origin, wide: true },
-  { head: "Changed", cell: (d) => <span class="nowrap"><Time at={d.updated_at} /></span>, sort: (d) => d.updated_at },
+  { head: "Changed", cell: (d) => <Time at={d.updated_at} />, sort: (d) => d.updated_at },
 ];
 
 export function Data() {

@@ -7,7 +7,7 @@ import { useLoad } from "../hooks";
 import { link, setQuery } from "../route";
 import { type Col, Rows, Table } from "../table";
 import type { ProfileColumn, Version, VersionBrief } from "../types";
-import { Card, Empty, Facts, Page, Show, Tabs, Time } from "../ui";
+import { Card, Empty, Facts, none, Page, Show, Tabs, Time } from "../ui";
 import { LineageLink } from "./shared";
 
 const isTime = /TIMESTAMP|DATE/;
@@ -21,7 +21,7 @@ function Shape({ of }: { of: ProfileColumn }) {
   if (of.histogram?.length) {
     return <Bars values={of.histogram.map((b) => b.n)} titles={of.histogram.map((b) => `${edge(of, b.from)} to ${edge(of, b.to)}: ${count(b.n)}`)} />;
   }
-  if (!of.top?.length) return <span class="dim">–</span>;
+  if (!of.top?.length) return none;
   return (
     <div class="tops">
       {of.top.slice(0, 3).map((t) => (
@@ -36,7 +36,7 @@ function Shape({ of }: { of: ProfileColumn }) {
 }
 
 function numberIn(c: ProfileColumn, text: string | undefined): ComponentChildren {
-  if (text == null) return <span class="dim">–</span>;
+  if (text == null) return none;
   return c.mean != null && !isTime.test(c.type) ? num(text) : <span class="clip edge" title={text}>{text}</span>;
 }
 
@@ -49,8 +49,8 @@ const profileCols: Col<ProfileColumn>[] = [
   },
   { head: "Distinct", right: true, cell: (c) => count(c.distinct), sort: (c) => c.distinct },
   { head: "Min", right: true, cell: (c) => numberIn(c, c.min) },
-  { head: "Mean", right: true, cell: (c) => (c.mean == null ? <span class="dim">–</span> : <span class="nowrap">{edge(c, c.mean)}</span>) },
-  { head: "Median", right: true, cell: (c) => { const m = c.quantiles?.find((q) => q.q === 0.5); return m ? <span class="nowrap">{edge(c, m.value)}</span> : <span class="dim">–</span>; } },
+  { head: "Mean", right: true, cell: (c) => (c.mean == null ? none : <span class="nowrap">{edge(c, c.mean)}</span>) },
+  { head: "Median", right: true, cell: (c) => { const m = c.quantiles?.find((q) => q.q === 0.5); return m ? <span class="nowrap">{edge(c, m.value)}</span> : none; } },
   { head: "Max", right: true, cell: (c) => numberIn(c, c.max) },
 ];
 

@@ -7,7 +7,7 @@ import { useAction, useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
 import type { DriftColumn, Endpoint, Prediction } from "../types";
-import { Card, Chip, Empty, Facts, Failed, Page, Show, Stat, State, Time } from "../ui";
+import { Card, Chip, Empty, Facts, Failed, none, Page, Show, Stat, State, Time } from "../ui";
 import { latencyLines, requestLines } from "./series";
 import { LineageLink } from "./shared";
 import { exampleOf, TryIt } from "./try_it";
@@ -37,10 +37,10 @@ function Drift({ endpoint }: { endpoint: string }) {
 
 const predictionCols: Col<Prediction>[] = [
   { head: "Prediction", cell: (p) => <a class="mono" href={link(["lineage"], { kind: "prediction", id: p.id })}>{p.id}</a> },
-  { head: "When", cell: (p) => <span class="nowrap"><Time at={p.at} /></span>, sort: (p) => p.at },
+  { head: "When", cell: (p) => <Time at={p.at} />, sort: (p) => p.at },
   { head: "Version", right: true, cell: (p) => p.version },
   { head: "Predicted", right: true, cell: (p) => <span class="strong">{num(p.output)}</span>, sort: (p) => p.output },
-  { head: "Came true", right: true, cell: (p) => (p.label == null ? <span class="dim">–</span> : num(p.label)), sort: (p) => p.label },
+  { head: "Came true", right: true, cell: (p) => (p.label == null ? none : num(p.label)), sort: (p) => p.label },
   { head: "Took", right: true, cell: (p) => <span class="nowrap">{duration(p.latency_ms)}</span>, sort: (p) => p.latency_ms },
   { head: "Inputs", cell: (p) => <code class="dim inputs" title={JSON.stringify(p.inputs, null, 1)}>{Object.entries(p.inputs).map(([k, v]) => `${k} ${num(v)}`).join(" · ")}</code>, wide: true },
 ];

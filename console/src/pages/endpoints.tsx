@@ -18,7 +18,7 @@ const cols: Col<Endpoint>[] = [
   { head: "p99", right: true, cell: (e) => duration(e.live.p99_ms), sort: (e) => e.live.p99_ms },
   { head: "Answered", right: true, cell: (e) => count(e.live.answered), sort: (e) => e.live.answered },
   { head: "Failed", right: true, cell: (e) => <span class={e.live.failed ? "bad-text strong" : "dim"}>{count(e.live.failed)}</span>, sort: (e) => e.live.failed },
-  { head: "Changed", cell: (e) => <span class="nowrap"><Time at={e.updated_at} /></span> },
+  { head: "Changed", cell: (e) => <Time at={e.updated_at} /> },
 ];
 
 export function Endpoints() {

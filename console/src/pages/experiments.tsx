@@ -39,7 +39,7 @@ function RunTable({ runs, picked, pick }: { runs: Run[]; picked: Set<string>; pi
         sort: (r) => r.info.run_name,
       },
       { head: "State", cell: (r) => <State of={r.info.status} />, sort: (r) => r.info.status },
-      { head: "Started", cell: (r) => <span class="nowrap"><Time at={r.info.start_time} /></span>, sort: (r) => r.info.start_time },
+      { head: "Started", cell: (r) => <Time at={r.info.start_time} />, sort: (r) => r.info.start_time },
       { head: "Took", right: true, cell: (r) => <span class="nowrap">{between(r.info.start_time, r.info.end_time)}</span>, sort: (r) => (r.info.end_time ?? Date.now()) - r.info.start_time },
       ...metrics.map((k): Col<Run> => ({ head: k, right: true, cell: (r) => num(metric(r, k)), sort: (r) => metric(r, k) })),
       ...params.map((k): Col<Run> => ({

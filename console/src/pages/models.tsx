@@ -4,7 +4,7 @@ import { link } from "../route";
 import { useLoad } from "../hooks";
 import { type Col, Table } from "../table";
 import type { ModelVersion, RegisteredModel } from "../types";
-import { Card, Chip, Empty, Facts, Page, Show, State, Time } from "../ui";
+import { Card, Chip, Empty, Facts, none, Page, Show, State, Time } from "../ui";
 import { LineageLink, RunLink, tag } from "./shared";
 
 function latest(m: RegisteredModel): number | undefined {
@@ -42,10 +42,10 @@ function versionCols(model: RegisteredModel | undefined): Col<ModelVersion>[] {
     { head: "Version", cell: (v) => <span class="strong">{v.version}</span>, sort: (v) => Number(v.version) },
     { head: "Aliases", cell: (v) => <div class="chips">{aliases(v).map((a) => <Chip key={a} tone="ok">{a}</Chip>)}</div> },
     { head: "State", cell: (v) => <State of={v.status} /> },
-    { head: "Run", cell: (v) => (v.run_id ? <RunLink id={v.run_id} /> : <span class="dim">–</span>) },
-    { head: "Converted from", cell: (v) => { const from = tag(v.tags, "cairn.converted_from"); return from ? <a href={link(["models", from.split("@")[0]!])}>{from}</a> : <span class="dim">–</span>; } },
+    { head: "Run", cell: (v) => (v.run_id ? <RunLink id={v.run_id} /> : none) },
+    { head: "Converted from", cell: (v) => { const from = tag(v.tags, "cairn.converted_from"); return from ? <a href={link(["models", from.split("@")[0]!])}>{from}</a> : none; } },
     { head: "Description", cell: (v) => <span class="dim">{v.description}</span>, wide: true },
-    { head: "Made", cell: (v) => <span class="nowrap"><Time at={v.creation_timestamp} /></span>, sort: (v) => v.creation_timestamp },
+    { head: "Made", cell: (v) => <Time at={v.creation_timestamp} />, sort: (v) => v.creation_timestamp },
     { head: "", cell: (v) => <LineageLink kind="model_version" id={`${v.name}@${v.version}`} /> },
   ];
 }

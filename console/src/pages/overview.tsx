@@ -72,10 +72,11 @@ export function Overview() {
   const endpoints = useLoad("endpoints", api.endpoints, 3000);
   const alerts = useLoad("alerts", api.alerts, 10_000);
   const items = useLoad("roadmap", api.roadmap, 30_000);
+  const checks = useLoad("checks", api.checks, 30_000);
 
   const bad = alerts.data?.filter(firing) ?? [];
   const proven = items.data?.filter((i) => i.state === "proven").length;
-  const failing = items.data?.filter((i) => i.state === "failing").length ?? 0;
+  const failing = checks.data?.filter((c) => c.outcome === "failed").length;
   const s = status.data;
   return (
     <Page title="Overview">
@@ -83,7 +84,8 @@ export function Overview() {
         <Show of={road}>{(stages) => <ol class="road">{stages.map((x) => <StageStop key={x.name} at={x} />)}</ol>}</Show>
       </Card>
       <div class="stats">
-        <Stat name="Roadmap proven" value={proven == null ? "–" : `${proven} / ${items.data!.length}`} note={failing ? `${failing} failing` : "by live checks"} tone={failing ? "warn" : undefined} />
+        <Stat name="Roadmap proven" value={proven == null ? "–" : `${proven} / ${items.data!.length}`} tone={failing ? "bad" : undefined}
+          note={!checks.data ? undefined : failing ? plural(failing, "check fails", "checks fail") : checks.data.length ? `${checks.data.filter((c) => c.outcome === "passed").length} live checks pass` : "nothing verified yet"} />
         <Stat name="Alerts firing" value={alerts.data ? bad.length : "–"} tone={bad.length ? "bad" : undefined} note={alerts.data ? `of ${plural(alerts.data.length, "rule")}` : undefined} />
         <Stat name="Tasks running" value={s?.tasks_running ?? "–"} />
         <Stat name="Memory" value={bytes(s?.rss_bytes)} note={s && `${s.threads} threads`} />

@@ -34,7 +34,7 @@ const runCols: Col<PipelineRun>[] = [
   { head: "State", cell: (r) => <State of={r.state} />, sort: (r) => r.state },
   { head: "Published", cell: (r) => <div class="chips">{r.outputs?.map((o) => <a key={o.id} href={link(["data", o.dataset], { version: o.id.split("@")[1] })}>{o.id}</a>)}</div> },
   { head: "How it ended", cell: (r) => <span class={r.state === "succeeded" || r.state === "running" ? "dim" : "bad-text"}>{r.message}</span>, wide: true },
-  { head: "Started", cell: (r) => <span class="nowrap"><Time at={r.started_at} /></span>, sort: (r) => r.started_at },
+  { head: "Started", cell: (r) => <Time at={r.started_at} />, sort: (r) => r.started_at },
   { head: "Took", right: true, cell: (r) => <span class="nowrap">{between(r.started_at, r.ended_at)}</span> },
 ];
 

@@ -14,7 +14,7 @@ const cols: Col<Task>[] = [
   { head: "State", cell: (t) => <State of={t.state} />, sort: (t) => t.state },
   { head: "", cell: (t) => (ended(t) ? <span class={t.state === "failed" ? "bad-text" : "dim"}>{t.message}</span> : <span class="row"><Progress at={t.progress} /><span class="dim">{t.message}</span></span>), wide: true },
   { head: "By", cell: (t) => <span class="dim">{t.who}</span>, sort: (t) => t.who },
-  { head: "Asked", cell: (t) => <span class="nowrap"><Time at={t.created_at} /></span>, sort: (t) => t.created_at },
+  { head: "Asked", cell: (t) => <Time at={t.created_at} />, sort: (t) => t.created_at },
   { head: "Took", right: true, cell: (t) => <span class="nowrap">{t.started_at ? between(t.started_at, t.ended_at) : "–"}</span> },
 ];
 
