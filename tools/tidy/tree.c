@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX (4u << 20)
+#define FILE_MAX (4l << 20)
 #define RATCHET "tools/tidy/ratchet.txt"
 
 static bool read_file(struct tree *t, str path, str *out)
@@ -15,11 +15,15 @@ static bool read_file(struct tree *t, str path, str *out)
 
 	if (f == NULL)
 		return false;
-	char *at = arena_alloc(&t->arena, FILE_MAX);
-	size_t n = fread(at, 1, FILE_MAX - 1, f);
-	bool whole = feof(f) != 0 && ferror(f) == 0;
+	bool whole = fseek(f, 0, SEEK_END) == 0;
+	long size = whole ? ftell(f) : -1;
+	whole = size >= 0 && size <= FILE_MAX && fseek(f, 0, SEEK_SET) == 0;
+	if (whole) {
+		char *at = arena_alloc(&t->arena, (size_t)size + 1);
+		whole = fread(at, 1, (size_t)size, f) == (size_t)size;
+		*out = str_n(at, (size_t)size);
+	}
 	(void)fclose(f);        /* was only read */
-	*out = arena_dup(&t->arena, str_n(at, n));
 	return whole;
 }
 
