@@ -162,7 +162,7 @@ def test_checks_and_lineage(cairn, random_world):
     cairn.run_task("POST", "/feature-views/one/materialise", json={})
     result = cairn.run_task("POST", "/verify", json={})
     mine = {c["id"]: c for c in result["checks"] if c["id"].startswith("features.")}
-    assert len(mine) == 3
+    assert len(mine) == 5
     assert {c["outcome"] for c in mine.values()} == {"passed"}, mine
     graph = cairn.ok("GET", "/lineage", params={"kind": "training_set", "id": made["id"], "direction": "up"})
     kinds = {n["kind"] for n in graph["nodes"]}
@@ -256,6 +256,29 @@ def test_feast_needs_a_token(cairn, drivers):
     body = {"features": ["driver_stats:trips"], "entities": {"driver_id": [1]}}
     answer = cairn.api("POST", "!/get-online-features", json=body, token="wrong")
     assert answer.status_code == 401 and answer.json()
+
+
+def test_an_alert_fires_on_stale_features(cairn, drivers):
+    """The age of the online values is a metric; a rule on it fires when nobody materialises, and ends when somebody does."""
+    cairn.run_task("POST", "/feature-views/driver_stats/materialise", json={"as_of": wire(datetime.now(timezone.utc) - timedelta(hours=3))})
+    rule = ("rules:\n  - name: stale\n    metric: cairn_feature_age_seconds\n    labels: {view: driver_stats}\n    op: \">\"\n    bound: 3600\n"
+            "    doc: Features are older than an hour. Materialise them.\n")
+    answer = cairn.api("POST", "/alert-rules", data=rule, headers={"Content-Type": "application/yaml"})
+    assert answer.status_code < 300, answer.text
+
+    def state_becomes(wanted):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            alert = next(a for a in cairn.ok("GET", "/alerts")["alerts"] if a["rule"] == "stale")
+            if alert["state"] in wanted:
+                return alert
+            time.sleep(0.5)
+        raise AssertionError(alert)
+
+    assert state_becomes(["firing"])["value"] == pytest.approx(3 * 3600, abs=120)
+    assert cairn.metric("cairn_feature_age_seconds", view="driver_stats") > 3600
+    cairn.run_task("POST", "/feature-views/driver_stats/materialise", json={})
+    assert state_becomes(["ok", "resolved"])["value"] < 60
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------------

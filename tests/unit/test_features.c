@@ -425,6 +425,59 @@ static void a_lost_key_is_seen(void **state)
 	assert_int_equal(outcome_of(f, d, f->features).outcome, CHECK_FAILED);
 }
 
+static void a_read_that_fails_is_seen(void **state)
+{
+	const struct check_def *d = check_named("features.online_fast");
+	struct features_fixture *f = features_fixture(state);
+	char key[ROW_KEY_MAX];
+	const str b = STR("b");
+
+	load_stats(f);
+	struct materialisation m = materialised(f, "stats", 0);
+	assert_int_equal(outcome_of(f, d, f->features).outcome, CHECK_PASSED);
+	const struct kv_item item = { str_n(key, row_key(key, features__prefix(&f->l->a, STR("stats"), m.id), &b, 1)), STR("\001damaged") };
+	OK(f->l, kvstore_write(f->l->core.kv, &item, 1, &f->l->e));
+	struct check_outcome o = outcome_of(f, d, f->features);
+	assert_int_equal(o.outcome, CHECK_FAILED);
+	assert_has(LIST_AT(o.evidence, str, 0)->at, "damaged");
+}
+
+static void a_wrong_age_is_seen(void **state)
+{
+	static const struct metric_def age = { "cairn_feature_age_seconds", METRIC_GAUGE, "", { "view" } };
+	const struct check_def *d = check_named("features.age_is_told");
+	struct features_fixture *f = features_fixture(state);
+	const str view = STR("stats");
+
+	load_stats(f);
+	(void)materialised(f, "stats", time_of("2019-03-04T00:00:00Z"));
+	assert_int_equal(outcome_of(f, d, f->features).outcome, CHECK_PASSED);
+	series_set(metric_series(metric_register(f->l->core.metrics, &age), &view), 60);
+	assert_int_equal(outcome_of(f, d, f->features).outcome, CHECK_FAILED);
+	features__tell_ages(f->features);
+	assert_int_equal(outcome_of(f, d, f->features).outcome, CHECK_PASSED);
+}
+
+/* Two threads may commit in one order and publish in the other. */
+static void the_later_commit_is_served(void **state)
+{
+	struct features_fixture *f = features_fixture(state);
+	struct feature_view before, after;
+	struct online_reader *r;
+	int64_t event = time_of("2019-03-05T00:00:00Z");
+
+	load_stats(f);
+	struct materialisation m = materialised(f, "stats", 0);
+	OK(f->l, features_view(f->features, &f->l->a, STR("stats"), &before, &f->l->e));
+	applied(f, view_ttl_yaml);
+	OK(f->l, features_view(f->features, &f->l->a, STR("stats"), &after, &f->l->e));
+	assert_int_equal(after.revision, before.revision + 1);
+	OK(f->l, features__publish(f->features, &before, &m, &f->l->e));
+	r = reader_of(f, "stats");
+	assert_int_equal(read_one(f, r, STR("a"), event + 3 * MS_DAY).value[1].status, FEATURE_TOO_OLD);
+	features_reader_free(&r);
+}
+
 /* A set whose join looked ahead: the row nearest in time, before or after. */
 static void a_leak_is_seen(void **state)
 {
@@ -474,7 +527,7 @@ int main(void)
 		TEST(readers_follow_a_changed_view), TEST(the_old_one_is_cleaned), TEST(half_a_materialisation_is_never_read), TEST(one_at_a_time),
 		TEST(a_label_sees_what_was_known), TEST(the_ttl_counts_both_ends), TEST(the_future_changes_nothing),
 		TEST(the_digest_is_of_the_content), TEST(bad_requests_are_told), TEST(keys_may_have_other_names), TEST(a_skewed_value_is_seen),
-		TEST(a_lost_key_is_seen), TEST(a_leak_is_seen),
+		TEST(a_lost_key_is_seen), TEST(a_leak_is_seen), TEST(a_read_that_fails_is_seen), TEST(a_wrong_age_is_seen), TEST(the_later_commit_is_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

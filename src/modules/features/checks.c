@@ -5,6 +5,8 @@
 #include "modules/features/features_int.h"
 #include "modules/features/sql.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "core/store.h"
 #include "io/blob.h"
@@ -12,6 +14,10 @@
 
 #define SAMPLE_KEYS 40
 #define SAMPLE_SETS 3
+#define SPEED_KEYS 1000
+#define SPEED_READS 5000
+#define SPEED_P99_MS 5.0
+#define AGE_LATE_S 30.0         /* the gauge is set every few seconds */
 
 /* One view's source, opened for look-ups. */
 struct lookup {
@@ -226,6 +232,99 @@ static enum rc online_complete(void *module, struct live_check *k, struct err *e
 	return each_materialised(module, k, check_view_complete, e);
 }
 
+/* --- reads are quick ----------------------------------------------------------------------------------------------------- */
+
+struct keys { struct arena *a; size_t n_prefix; VEC(str) key; };
+
+/* Stored keys are the join keys with their lengths (row.c); only views with one short key are taken. */
+static bool take_key(void *ctx, str key, str value)
+{
+	struct keys *k = ctx;
+	str rest = str_skip(key, k->n_prefix + 2);
+
+	(void)value;
+	*VEC_PUSH(k->a, &k->key) = arena_dup(k->a, rest);
+	return k->key.n < SPEED_KEYS;
+}
+
+static enum rc time_reads(struct online_reader *r, const struct keys *k, struct hist *h, struct err *e)
+{
+	struct online_row row;
+	struct arena a;
+
+	for (size_t i = 0; i < SPEED_READS; i++) {
+		arena_init(&a);
+		uint64_t began = clock_ns();
+		enum rc rc = features_read(r, &k->key.at[i % k->key.n], 1, 0, &a, &row, e);
+		hist_record(h, clock_ns() - began);
+		arena_deinit(&a);
+		TRY(rc);
+	}
+	return RC_OK;
+}
+
+static enum rc check_view_speed(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+{
+	struct arena *a = live_check_arena(k);
+	str prefix = features__prefix(a, v->name, v->materialised_id), *name = ARENA_ARRAY(a, str, v->features.n);
+	struct keys keys = { .a = a, .n_prefix = prefix.len };
+	struct hist *h = ARENA_NEW(a, struct hist);
+	struct online_reader *r;
+
+	if (v->keys.n != 1)
+		return RC_OK;
+	TRY(kvstore_scan(f->core->kv, prefix, take_key, &keys, e));
+	if (keys.key.n == 0)
+		return RC_OK;
+	for (size_t i = 0; i < v->features.n; i++)
+		name[i] = LIST_AT(v->features, struct feature, i)->name;
+	TRY(features_reader_new(f, v->name, name, v->features.n, &r, e));
+	enum rc rc = time_reads(r, &keys, h, e);
+	features_reader_free(&r);
+	TRY(rc);
+	live_check_note(k, STR_FMT ": %d reads of %zu features, p50 %.1f us", STR_ARG(v->name), SPEED_READS, v->features.n,
+			(double)hist_quantile(h, 0.5) / 1000);
+	expect_at_most(k, "99th percentile of an online read, ms", (double)hist_quantile(h, 0.99) / 1e6, SPEED_P99_MS);
+	return RC_OK;
+}
+
+static enum rc online_fast(void *module, struct live_check *k, struct err *e)
+{
+	return each_materialised(module, k, check_view_speed, e);
+}
+
+/* --- staleness is told ------------------------------------------------------------------------------------------------------ */
+
+struct told { str view; double age; bool found; };
+
+static void find_age(void *ctx, const char *name, const struct metric_def *d, const str *label, double value)
+{
+	struct told *t = ctx;
+
+	(void)d;
+	if (strcmp(name, "cairn_feature_age_seconds") != 0 || !str_eq(label[0], t->view))
+		return;
+	t->age = value;
+	t->found = true;
+}
+
+static enum rc check_view_age(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+{
+	struct told t = { .view = v->name };
+	double age = (double)(clock_ms() - v->materialised_as_of_ms) / 1000;
+
+	(void)e;
+	metrics_each(f->core->metrics, find_age, &t);
+	expect_true(k, t.found && t.age > age - AGE_LATE_S && t.age < age + AGE_LATE_S,
+		    STR_FMT ": values as of %.0f s ago, the metric that alerts watch says %.0f s", STR_ARG(v->name), age, t.age);
+	return RC_OK;
+}
+
+static enum rc age_is_told(void *module, struct live_check *k, struct err *e)
+{
+	return each_materialised(module, k, check_view_age, e);
+}
+
 /* --- no value from the future -------------------------------------------------------------------------------------------- */
 
 struct audit {
@@ -381,6 +480,8 @@ static enum rc no_future(void *module, struct live_check *k, struct err *e)
 const struct check_def features_checks[] = {
 	{ "features.online_equals_offline", "What is read online is what the dataset says for the same key and time", "P2.W7.pipe.4", online_equals_offline },
 	{ "features.online_complete", "Every key of each materialisation is in the online store, whole", "P2.W7.pipe.4", online_complete },
+	{ "features.online_fast", "A read of one key's features online takes less than 5 ms in 99 of 100 cases", "P2.W7.pipe.4", online_fast },
+	{ "features.age_is_told", "How old the online values are stands in the metric that alerts watch", "P2.W7.pipe.4", age_is_told },
 	{ "features.no_future", "No training set has a value that was not known at the time of its label", "P2.W7.pipe.4", no_future },
 };
 _Static_assert(ARRAY_LEN(features_checks) == FEATURES_CHECKS, "features_int.h says how many");

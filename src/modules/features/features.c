@@ -8,6 +8,7 @@
 #include "io/kvstore.h"
 
 #define CLEAN_EVERY_MS 15000
+#define AGE_EVERY_MS 5000
 #define CLEAN_GRACE_MS 60000    /* far longer than any read takes */
 
 /* --- tasks ------------------------------------------------------------------------------------------------------ */
@@ -62,7 +63,17 @@ static enum rc clean_timer(void *module, struct err *e)
 	return features__clean(module, CLEAN_GRACE_MS, e);
 }
 
-static const struct timer_def timers[] = { { "features.clean", CLEAN_EVERY_MS, false, clean_timer } };
+static enum rc age_timer(void *module, struct err *e)
+{
+	(void)e;
+	features__tell_ages(module);
+	return RC_OK;
+}
+
+static const struct timer_def timers[] = {
+	{ "features.clean", CLEAN_EVERY_MS, false, clean_timer },
+	{ "features.age", AGE_EVERY_MS, false, age_timer },
+};
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 

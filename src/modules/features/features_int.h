@@ -84,6 +84,8 @@ struct online *features__online_new(struct features *f);
 void features__online_free(struct online **slot);
 /* Reads see it from here on. m may be NULL: nothing to read (any more). */
 enum rc features__publish(struct features *f, const struct feature_view *v, const struct materialisation *m, struct err *e) MUST_USE;
+/* Sets the gauges of how old the online values are. */
+void features__tell_ages(struct features *f);
 /* One materialisation of a view at a time: false when one is running. */
 bool features__begin(struct features *f, str view);
 void features__end(struct features *f, str view);
@@ -134,7 +136,7 @@ enum rc features__training_sets(struct features *f, struct arena *a, int64_t lim
 #define FEATURES_TASKS 2
 #define FEATURES_ROUTES 10
 #define FEAST_ROUTES 1
-#define FEATURES_CHECKS 3
+#define FEATURES_CHECKS 5
 extern const struct task_def features_tasks[FEATURES_TASKS];
 extern const struct route features_routes[FEATURES_ROUTES], feast_routes[FEAST_ROUTES];
 extern const struct check_def features_checks[FEATURES_CHECKS];

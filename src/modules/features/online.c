@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "io/kvstore.h"
 
@@ -25,11 +26,13 @@ struct generation {
 	const str *feature;
 	const enum value_kind *kind;
 	int64_t ttl_ms;
+	int64_t revision, materialised_at_ms, as_of_ms;
 };
 
 struct online_view {
 	str name;
 	struct series *found, *missing;
+	_Atomic(struct series *) age;   /* NULL until there is an age to tell */
 	_Atomic(struct generation *) now;
 	bool busy;                      /* a materialisation is running; under online.mtx */
 };
@@ -37,7 +40,7 @@ struct online_view {
 struct online {
 	struct features *f;
 	struct kvstore *kv;
-	struct metric_family *reads;
+	struct metric_family *reads, *age;
 	pthread_mutex_t mtx;            /* guards views and busy */
 	struct map views;               /* name -> struct online_view, kept until close */
 };
@@ -46,12 +49,15 @@ struct online *features__online_new(struct features *f)
 {
 	static const struct metric_def reads = { "cairn_feature_reads_total", METRIC_COUNTER, "Keys read from feature views online",
 						 { "view", "outcome" } };
+	static const struct metric_def age = { "cairn_feature_age_seconds", METRIC_GAUGE,
+					       "How long ago the time is that a feature view's online values are as of", { "view" } };
 	struct online *o = calloc(1, sizeof(*o));
 
 	CHECK(o != NULL);
 	o->f = f;
 	o->kv = f->core->kv;
-	o->reads = f->core->metrics != NULL ? metric_register(f->core->metrics, &reads) : NULL;
+	o->reads = metric_register(f->core->metrics, &reads);
+	o->age = metric_register(f->core->metrics, &age);
 	pthread_mutex_init(&o->mtx, NULL);
 	map_init(&o->views, NULL);
 	return o;
@@ -102,10 +108,8 @@ static struct online_view *find_or_add(struct online *o, str name)
 		return v;
 	fresh = calloc(1, sizeof(*fresh));
 	CHECK(fresh != NULL);
-	if (o->reads != NULL) {
-		fresh->found = metric_series(o->reads, (const str[]){ name, STR("found") });
-		fresh->missing = metric_series(o->reads, (const str[]){ name, STR("missing") });
-	}
+	fresh->found = metric_series(o->reads, (const str[]){ name, STR("found") });
+	fresh->missing = metric_series(o->reads, (const str[]){ name, STR("missing") });
 	pthread_mutex_lock(&o->mtx);
 	v = map_find(&o->views, name);
 	if (v == NULL) {
@@ -150,6 +154,25 @@ static enum rc fill_layout(struct generation *g, struct list features, struct er
 	return RC_OK;
 }
 
+/* What was committed last may be published first: two threads, an apply and a materialisation. */
+static bool is_newer(const struct generation *g, const struct generation *than)
+{
+	if (g == NULL || g->revision != than->revision)
+		return g != NULL && g->revision > than->revision;
+	return g->materialised_at_ms > than->materialised_at_ms;
+}
+
+static void tell_age(struct online *o, struct online_view *v)
+{
+	const struct generation *g = atomic_load(&v->now);
+
+	if (g == NULL || g->prefix.len == 0)
+		return;
+	if (atomic_load(&v->age) == NULL)       /* two threads find the same one */
+		atomic_store(&v->age, metric_series(o->age, &v->name));
+	series_set(atomic_load(&v->age), (double)(clock_ms() - g->as_of_ms) / 1000);
+}
+
 /* Without a materialisation a generation has no rows, but readers learn the view's shape from it. */
 enum rc features__publish(struct features *f, const struct feature_view *v, const struct materialisation *m, struct err *e)
 {
@@ -165,15 +188,37 @@ enum rc features__publish(struct features *f, const struct feature_view *v, cons
 	g->keys = dup_strs(&g->arena, v->keys);
 	g->entity = arena_dup(&g->arena, v->entity);
 	g->ttl_ms = v->ttl_ms;
+	g->revision = v->revision;
+	g->materialised_at_ms = v->materialised_at_ms;
 	if (m != NULL) {
+		g->as_of_ms = m->as_of_ms;
 		g->materialisation = arena_dup(&g->arena, m->id);
 		g->prefix = features__prefix(&g->arena, v->name, m->id);
 	}
 	pthread_mutex_lock(&f->online->mtx);
 	g->older = atomic_load(&ov->now);
-	atomic_store(&ov->now, g);
+	bool newest = !is_newer(g->older, g);
+	if (newest)
+		atomic_store(&ov->now, g);
 	pthread_mutex_unlock(&f->online->mtx);
+	if (!newest)
+		generation_free(g);
+	tell_age(f->online, ov);
 	return RC_OK;
+}
+
+void features__tell_ages(struct features *f)
+{
+	struct online *o = f->online;
+
+	for (size_t i = 0;; i++) {
+		pthread_mutex_lock(&o->mtx);
+		struct online_view *v = i < o->views.n ? o->views.entry[i].value : NULL;
+		pthread_mutex_unlock(&o->mtx);
+		if (v == NULL)
+			return;         /* views are never removed */
+		tell_age(o, v);
+	}
 }
 
 bool features__begin(struct features *f, str view)
@@ -341,8 +386,6 @@ static enum rc take_row(const struct online_reader *r, const struct placement *p
 
 static void count_reads(const struct online_view *v, size_t found, size_t n)
 {
-	if (v->found == NULL)
-		return;
 	if (found > 0)
 		series_add(v->found, (double)found);
 	if (n > found)
