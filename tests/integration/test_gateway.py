@@ -357,3 +357,32 @@ def test_the_checks_pass_and_can_fail(fare):
         db.execute("DELETE FROM predictions WHERE seq = (SELECT MAX(seq) - 3 FROM predictions)")
     assert outcome(fare, "gateway.predictions_recorded")[0] == "failed"
     assert outcome(fare, "observe.log_complete")[0] == "failed"
+
+
+# --- the same over PostgreSQL -------------------------------------------------------------------------------------------------
+
+
+def test_the_road_over_postgresql(make_cairn, postgres):
+    one = make_cairn(config=f'database: "{postgres("gateway")}"\n')
+    served.build(one)
+    told = []
+    for r in rows(120, seed=81):
+        body = infer(one, request_of([r])).json()
+        told.append((body["parameters"]["prediction_id"], body["outputs"][0]["data"][0], r["fare"]))
+    answer = one.ok("POST", "/labels", json={"labels": [{"prediction_id": i, "value": v} for i, _, v in told]})
+    assert answer == {"accepted": 120, "matched": 120, "waiting": 0}
+    q = one.ok("GET", "/endpoints-quality", params={"endpoint": "fare"})["quality"][0]
+    assert q["mae"] == pytest.approx(sum(abs(p - v) for _, p, v in told) / 120, abs=1e-5) and q["parts"]
+    one.ok("POST", "/alert-rules", json={"rules": [
+        {"name": "off", "metric": "error", "endpoint": "fare", "bound": 0.001}, {"name": "busy", "metric": "rate", "endpoint": "fare", "bound": 1e6}]})
+    assert [a["state"] for a in one.ok("POST", "/alerts/evaluate")["alerts"]] == ["ok", "firing"]
+    one.kill9()
+    one.start()
+    assert infer(one, request_of(rows(1))).status_code == 200
+    assert one.ok("GET", f"/predictions/{told[-1][0]}")["label"] == told[-1][2]
+    deadline = time.monotonic() + 25
+    while not one.ok("GET", "/series", params={"name": "cairn_predict_requests_total"})["series"] and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert one.ok("GET", "/series", params={"name": "cairn_predict_requests_total"})["series"]
+    report = one.run_task("POST", "/verify", json={"only": ["gateway.", "observe."]})
+    assert report["failed"] == 0 and report["passed"] == 6, report

@@ -1,5 +1,5 @@
 /* api_oip.c -- the Open Inference Protocol v2 over REST, with Triton's binary tensor extension. */
-#include "modules/gateway/gateway_int.h"
+#include "modules/gateway/plan.h"
 
 #include "base/clock.h"
 #include "base/limits.h"

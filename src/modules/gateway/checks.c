@@ -1,5 +1,5 @@
 /* checks.c -- what the gateway proves against the running system. */
-#include "modules/gateway/gateway_int.h"
+#include "modules/gateway/plan.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,10 +3,7 @@
  * A change is compiled first: what cannot be served is refused and nothing has changed. Then the row is written with its
  * lineage, then the plan is published by one pointer under a short lock. Requests hold a reference to the plan that they
  * began with, so none fails by a change. */
-#include "modules/gateway/gateway_int.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "modules/gateway/plan.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -37,34 +34,32 @@ enum rc gateway__plan_get(struct gateway *g, str name, struct plan **out, struct
 	return rc;
 }
 
-static struct entry *entry_new(struct gateway *g, str name)
+/* Under apply_mtx. An entry stays for good: its numbers go on when the name comes again. */
+static struct entry *entry_get(struct gateway *g, str name)
 {
-	struct entry *x = calloc(1, sizeof(*x));
-	char *copy = malloc(name.len + 1);
-
-	CHECK(x != NULL);
-	CHECK(copy != NULL);
-	memcpy(copy, name.at, name.len);
-	copy[name.len] = '\0';
-	x->name = str_n(copy, name.len);
+	pthread_mutex_lock(&g->mtx);
+	struct entry *x = entry_find(g, name);
+	pthread_mutex_unlock(&g->mtx);
+	if (x != NULL)
+		return x;
+	x = ARENA_NEW(&g->arena, struct entry);
+	x->name = arena_dup(&g->arena, name);
 	x->live.answered = metric_series(g->answered, &x->name);
 	x->live.failed = metric_series(g->failed, &x->name);
 	x->live.latency = metric_series(g->latency, &x->name);
+	(void)FAIL(&x->err, RC_NOT_FOUND, "model '" STR_FMT "' does not exist", STR_ARG(str_head(name, 200)));
+	pthread_mutex_lock(&g->mtx);
+	map_put(&g->table, x->name, x);
+	pthread_mutex_unlock(&g->mtx);
 	return x;
 }
 
-/* Takes the plan over; NULL with the reason in err. An entry stays for good: its numbers go on when the name comes again. */
+/* Under apply_mtx. Takes the plan over; NULL with the reason in err. */
 static void publish(struct gateway *g, str name, struct plan *plan, const struct err *err)
 {
-	struct entry *fresh = entry_new(g, name);
+	struct entry *x = entry_get(g, name);
 
 	pthread_mutex_lock(&g->mtx);
-	struct entry *x = entry_find(g, name);
-	if (x == NULL) {
-		x = fresh;
-		fresh = NULL;
-		map_put(&g->table, x->name, x);
-	}
 	struct plan *former = x->plan;
 	if (plan != NULL)
 		plan->live = &x->live;
@@ -73,10 +68,6 @@ static void publish(struct gateway *g, str name, struct plan *plan, const struct
 		x->err = *err;
 	pthread_mutex_unlock(&g->mtx);
 	gateway__plan_release(&former);
-	if (fresh != NULL) {
-		free((void *)(uintptr_t)fresh->name.at);
-		free(fresh);
-	}
 }
 
 /* The entry stays: requests under way count into it. */

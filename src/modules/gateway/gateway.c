@@ -1,5 +1,5 @@
 /* gateway.c -- the gateway as a module: its tables, and its life. */
-#include "modules/gateway/gateway_int.h"
+#include "modules/gateway/plan.h"
 
 #include <stdlib.h>
 
@@ -26,6 +26,7 @@ static enum rc gateway_open(struct core *c, const void *config, void **self_out,
 	pthread_mutex_init(&g->apply_mtx, NULL);
 	pthread_mutex_init(&g->mtx, NULL);
 	map_init(&g->table, NULL);
+	arena_init(&g->arena);
 	*self_out = g;
 	return RC_OK;
 }
@@ -44,13 +45,11 @@ static void gateway_close(void **slot)
 	OBJ_CHECK(g, GATEWAY_MAGIC);
 	for (size_t i = 0; i < g->table.n; i++) {
 		struct entry *x = g->table.entry[i].value;
-		if (x == NULL)
-			continue;
-		gateway__plan_release(&x->plan);
-		free((void *)(uintptr_t)x->name.at);
-		free(x);
+		if (x != NULL)
+			gateway__plan_release(&x->plan);
 	}
 	map_deinit(&g->table);
+	arena_deinit(&g->arena);
 	pthread_mutex_destroy(&g->apply_mtx);
 	pthread_mutex_destroy(&g->mtx);
 	g->magic = 0;

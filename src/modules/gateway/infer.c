@@ -1,7 +1,7 @@
 /* infer.c -- from a request's tensors to predictions on record.
  *
  * No SQL, no lock but the short ones of the plan table and the prediction log, no allocation outside the request's arena. */
-#include "modules/gateway/gateway_int.h"
+#include "modules/gateway/plan.h"
 
 #include <math.h>
 #include <stdio.h>

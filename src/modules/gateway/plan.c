@@ -1,5 +1,5 @@
 /* plan.c -- an endpoint compiled: what comes from the caller, what from feature views, in which order, into which model. */
-#include "modules/gateway/gateway_int.h"
+#include "modules/gateway/plan.h"
 
 #include <stdlib.h>
 
