@@ -48,6 +48,15 @@ struct training_set {
 struct training_input { str name, type /* as of features */, view /* or empty: known when asked */; };
 extern const struct record training_set_record, training_input_record;
 enum rc features_training_set(struct features *f, struct arena *a, str id_or_name, struct training_set *out, struct err *e) MUST_USE;
+/* As trainers take it: rows without a label or a time left out, in order of time, n_train of them before the split (or the
+ * older four fifths, where there is none), then n_valid held out. NaN where missing. RC_INVALID: an input is no number. */
+struct training_matrix {
+	float *x, *y;           /* row-major n_row x n_col; n_row */
+	size_t n_train, n_valid, n_col;
+	const char **name;      /* n_col */
+	double y_mean;          /* of the training rows */
+};
+enum rc features_matrix(struct features *f, const struct training_set *ts, struct arena *a, struct training_matrix *out, struct err *e) MUST_USE;
 
 enum feature_status { FEATURE_PRESENT, FEATURE_NULL, FEATURE_NOT_FOUND, FEATURE_TOO_OLD };
 /* number holds int, bool and time (microseconds) too, integer all but float; text is for strings. Too old: the value is there. */

@@ -1,7 +1,7 @@
 /* serve_int.h -- what the rooms of serve share.
  *
  * serve.c is the module's table; records.c its records; package.c finds a model version's files; loaded.c keeps what is
- * loaded; runtime.h and its two runtimes run it; store.c reads held-out rows; forest.c, ubjson.c, onnx_export.c and convert.c turn XGBoost models into ONNX;
+ * loaded; runtime.h and its two runtimes run it; held_out.c reads held-out rows; forest.c, ubjson.c, onnx_export.c and convert.c turn XGBoost models into ONNX;
  * api_serve.c is the routes; checks.c the live checks.
  */
 #ifndef CAIRN_SERVE_INT_H

@@ -50,7 +50,7 @@ enum rc train__check_best(void *module, struct live_check *k, struct err *e)
 	struct training_set set = { 0 };
 	struct booster *b;
 	struct search s;
-	struct matrix m;
+	struct training_matrix m;
 	bool any;
 
 	TRY(newest(t, k, &s, &any, e));
@@ -58,7 +58,7 @@ enum rc train__check_best(void *module, struct live_check *k, struct err *e)
 		return RC_OK;
 	TRY(record_from_json(&train_request_record, s.request, a, DEC_TRUSTED, &r, e));
 	TRY(features_training_set(features_of(t->core), a, s.training_set, &set, e));
-	TRY(train__matrix(t, &set, a, &m, e));
+	TRY(features_matrix(features_of(t->core), &set, a, &m, e));
 	TRY(load_model(t, k, s.best_run_id, &b, e));
 	float *p = arena_alloc_n(a, m.n_valid, sizeof(float));
 	enum rc rc = xgb_predict(b, m.x + m.n_train * m.n_col, m.n_valid, m.n_col, p, e);

@@ -135,7 +135,7 @@ static enum rc add_spec(const struct file_writer *w, struct err *e)
 /* The training rows' inputs, and what the model says of them: live predictions are compared with predictions. */
 static enum rc add_reference(const struct file_writer *w, struct booster *b, struct err *e)
 {
-	const struct matrix *m = w->job->m;
+	const struct training_matrix *m = w->job->m;
 	struct profile_column *column = ARENA_ARRAY(w->a, struct profile_column, m->n_col + 1);
 	float *p = arena_alloc_n(w->a, m->n_train, sizeof(float));
 

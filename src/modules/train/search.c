@@ -144,7 +144,7 @@ static enum rc end_parent(struct search_job *j, enum rc rc, struct err *e)
 }
 
 /* What one would do without a model: the mean of the training rows, or its share of ones. */
-static double baseline(const struct train_request *r, const struct matrix *m, struct arena *a)
+static double baseline(const struct train_request *r, const struct training_matrix *m, struct arena *a)
 {
 	float *p = arena_alloc_n(a, m->n_valid, sizeof(float));
 
@@ -181,12 +181,12 @@ static enum rc search_run(void *module, struct task *task, const void *in, void 
 	struct arena *a = task_arena(task);
 	struct training_set set = { 0 };
 	struct search *s = out;
-	struct matrix m;
+	struct training_matrix m;
 
 	task_progress(task, 0, "reading the training set");
 	TRY(xgb_available(e));
 	TRY(features_training_set(features_of(t->core), a, r->training_set, &set, e));
-	TRY(train__matrix(t, &set, a, &m, e));
+	TRY(features_matrix(features_of(t->core), &set, a, &m, e));
 	*s = (struct search){
 		.id = id_new(a, "se"), .name = r->name, .training_set = set.id, .metric = str_of(train__metric_name(r->objective)),
 		.output = set.label, .baseline = baseline(r, &m, a), .n_trials = r->trials, .n_train = (int64_t)m.n_train,

@@ -1,6 +1,6 @@
 /* train_int.h -- what the rooms of train share.
  *
- * records.c: what is asked and answered; store.c: rows; data.c: a training set as a matrix; space.c: where the search
+ * records.c: what is asked and answered; store.c: rows; space.c: where the search
  * looks; trial.c: one fit, logged as a run; package.c: the model's files; search.c: many trials and the best of them.
  */
 #ifndef CAIRN_MODULES_TRAIN_INT_H
@@ -19,7 +19,6 @@
 #define TRAIN_DIMS_MAX 16
 #define TRAIN_PARAMS_MAX 48
 #define TRAIN_ROUNDS_MAX 5000
-#define TRAIN_ROWS_MAX 5000000
 
 struct train { struct core *core; };
 
@@ -72,15 +71,6 @@ enum rc train__open_run_end(struct train *t, str run_id, struct err *e) MUST_USE
 enum rc train__open_runs(struct train *t, struct arena *a, struct list *out, struct err *e) MUST_USE;
 enum rc train__link(struct train *t, str training_set, str training_set_name, str run_id, str run_name, struct err *e) MUST_USE;
 
-/* --- data ---------------------------------------------------------------------------------------- */
-struct matrix {
-	float *x, *y;           /* rows in order of time: n_train first, then n_valid */
-	size_t n_train, n_valid, n_col;
-	const char **name;      /* n_col */
-	double y_mean;          /* of the training rows */
-};
-enum rc train__matrix(struct train *t, const struct training_set *ts, struct arena *a, struct matrix *out, struct err *e) MUST_USE;
-
 /* --- the space -------------------------------------------------------------------------------------- */
 enum rc train__space_check(const struct train_request *r, struct err *e) MUST_USE;
 /* The trial's point as parameter texts. Halton's sequence, shifted by the seed: trial i is the same for the same seed. */
@@ -97,7 +87,7 @@ struct search_job {
 	struct train *train;
 	const struct train_request *request;
 	const struct training_set *set;
-	const struct matrix *m;
+	const struct training_matrix *m;
 	struct task *task;      /* NULL in tests */
 	const struct principal *who;
 	struct search *search;

@@ -219,7 +219,7 @@ static enum rc begin_run(struct trial *t, struct err *e)
 static enum rc fit(struct trial *t, struct booster **out, struct err *e)
 {
 	struct search_job *j = t->job;
-	const struct matrix *m = j->m;
+	const struct training_matrix *m = j->m;
 	const struct xgb_data train = { m->x, m->y, m->n_train, m->n_col, m->name };
 	const struct xgb_data valid = { m->x + m->n_train * m->n_col, m->y + m->n_train, m->n_valid, m->n_col, m->name };
 	struct xgb_param param[TRAIN_PARAMS_MAX] = {
@@ -249,7 +249,7 @@ static enum rc fit(struct trial *t, struct booster **out, struct err *e)
 static enum rc measure(struct trial *t, struct booster *b, double *value, struct err *e)
 {
 	const struct search_job *j = t->job;
-	const struct matrix *m = j->m;
+	const struct training_matrix *m = j->m;
 	const float *y = m->y + m->n_train;
 	float *p = arena_alloc_n(&t->arena, m->n_valid, sizeof(float));
 	int32_t objective = j->request->objective;

@@ -1,11 +1,12 @@
-/* data.c -- a training set as the matrix that trainers take. */
+/* matrix.c -- a training set as the matrix that trainers take, and those who check models against what was held out. */
 #include <math.h>
 #include <string.h>
 
 #include "io/blob.h"
 #include "io/query.h"
-#include "modules/train/train_int.h"
+#include "modules/features/features_int.h"
 
+#define MATRIX_ROWS_MAX 5000000
 #define HELD_OUT 0.2    /* the newest part of the rows, when the training set says no split */
 
 static str column_list(const struct training_set *ts, struct arena *a)
@@ -29,7 +30,7 @@ static enum rc check_inputs(const struct training_set *ts, struct err *e)
 	for (size_t i = 0; i < ts->inputs.n; i++) {
 		const struct training_input *in = LIST_AT(ts->inputs, struct training_input, i);
 		if (str_eq(in->type, STR("string")) || str_eq(in->type, STR("time")))
-			return FAIL(e, RC_INVALID, "input '" STR_FMT "' is of type " STR_FMT ", and XGBoost takes numbers: leave it out, or compute a "
+			return FAIL(e, RC_INVALID, "input '" STR_FMT "' is of type " STR_FMT ", and a matrix takes numbers: leave it out, or compute a "
 				    "number from it in the pipeline", STR_ARG(in->name), STR_ARG(in->type));
 	}
 	return RC_OK;
@@ -40,7 +41,7 @@ static float as_float(const struct result_col *c, size_t row)
 	return c->null[row] ? NAN : (float)c->f[row];
 }
 
-static enum rc fill(const struct training_set *ts, const struct result *r, struct arena *a, struct matrix *m, struct err *e)
+static enum rc fill(const struct training_set *ts, const struct result *r, struct arena *a, struct training_matrix *m, struct err *e)
 {
 	size_t n_col = ts->columns.n;
 
@@ -76,19 +77,19 @@ static enum rc select_rows(struct query *q, const struct training_set *ts, str p
 	TRY(query_bind_parquet(q, STR("training_set"), path, e));
 	return query_run(q, arena_printf(a, "SELECT " STR_FMT " FROM training_set WHERE " STR_FMT " IS NOT NULL AND " STR_FMT
 					 " IS NOT NULL ORDER BY ALL", STR_ARG(column_list(ts, a)), STR_ARG(label), STR_ARG(time)),
-			 TRAIN_ROWS_MAX, a, r, e);
+			 MATRIX_ROWS_MAX, a, r, e);
 }
 
-enum rc train__matrix(struct train *t, const struct training_set *ts, struct arena *a, struct matrix *out, struct err *e)
+enum rc features_matrix(struct features *f, const struct training_set *ts, struct arena *a, struct training_matrix *out, struct err *e)
 {
-	struct matrix m = { 0 };
+	struct training_matrix m = { 0 };
 	struct result r;
 	struct query *q;
 	str path;
 
 	TRY(check_inputs(ts, e));
-	TRY(blob_path(t->core->blobs, ts->blob, a, &path, e));
-	TRY(query_open(t->core->query, &q, e));
+	TRY(blob_path(f->core->blobs, ts->blob, a, &path, e));
+	TRY(query_open(f->core->query, &q, e));
 	enum rc rc = select_rows(q, ts, path, a, &r, e);
 	query_close(&q);
 	if (rc != RC_OK)
