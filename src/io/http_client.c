@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
-#define POOL_MAX 16
+#define POOL_MAX 256    /* as many callers keep their connections; an idle handle is some kilobytes */
 
 struct http_client {
 	pthread_mutex_t mtx;    /* guards the pool */
