@@ -23,6 +23,7 @@ failed() {
 	local status=$?
 	echo
 	echo "The demo stopped in step $step ($step_name). Run it again: it goes on from what is there." >&2
+	[ "$step" != 1 ] || echo "If the port is taken, DEMO_LISTEN=127.0.0.1:0 takes a free one." >&2
 	echo "cairn's log: $CAIRN_DATA/log/cairn.log" >&2
 	exit "$status"
 }
