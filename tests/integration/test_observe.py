@@ -185,6 +185,18 @@ def test_labels_that_come_first_wait(fare):
     assert answer == {"accepted": 1, "matched": 1, "waiting": 0}
     assert fare.api("POST", "/labels", json={"labels": [{"value": 7}]}).status_code == 400
     assert fare.api("POST", "/labels", json={"labels": [{"prediction_id": "x", "value": "much"}]}).status_code == 400
+    assert fare.api("POST", "/labels", data=b'{"labels": [{"prediction_id": "x", "value": NaN}]}').status_code == 400
+
+
+def test_a_clients_odd_request_id_does_not_stop_the_record(make_cairn, postgres):
+    one = make_cairn(config=f'database: "{postgres("odd")}"\n')
+    served.build(one)
+    body = {**request_of(list(trips(1))), "id": "a\x00b"}
+    first = infer(one, body).json()
+    second = infer(one, {**body, "id": "x" * 255 + "\u00e9\u00e9"}).json()
+    assert first["id"] == "a\x00b"
+    assert one.ok("GET", f"/predictions/{first['parameters']['prediction_id']}")["request_id"] == "a"
+    assert one.ok("GET", f"/predictions/{second['parameters']['prediction_id']}")["request_id"] == "x" * 255
 
 
 # --- nothing is lost -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 /* records.c -- what observe stores and answers. */
 #include "modules/observe/observe_int.h"
 
+#include <math.h>
+
 static const struct field observe_config_fields[] = {
 	FIELD(observe_config, window_rows, K_I64, 0, "Newest predictions of an endpoint that drift is measured over", .min = 50, .max = 200000,
 	      .def = "1000", .unit = "rows"),
@@ -66,7 +68,18 @@ static const struct field label_fields[] = {
 	FIELD(label, at_ms, K_TIME, F_STORED | F_OUTPUT, "When it was told", .name = "labelled_at"),
 	FIELD(label, who, K_STR, F_STORED | F_OUTPUT, "Who told it"),
 };
-const struct record label_record = RECORD(label, label_fields, "What came true of a prediction", .table = "prediction_labels");
+static enum rc check_label(const void *obj, struct err *e)
+{
+	const struct label *l = obj;
+
+	if (!isfinite(l->value)) {
+		(void)FAIL(e, RC_INVALID, "a label is a finite number");
+		return err_field(e, "value");
+	}
+	return RC_OK;
+}
+const struct record label_record = RECORD(label, label_fields, "What came true of a prediction", .table = "prediction_labels",
+					  .validate = check_label);
 
 static const struct field quality_part_fields[] = {
 	FIELD(quality_part, at_ms, K_TIME, 0, "Start of the part", .name = "at"),
@@ -138,6 +151,10 @@ static enum rc check_rule(const void *obj, struct err *e)
 	if (known && r->endpoint.len == 0) {
 		(void)FAIL(e, RC_INVALID, "metric " STR_FMT " needs an endpoint", STR_ARG(r->metric));
 		return err_field(e, "endpoint");
+	}
+	if (!isfinite(r->bound)) {
+		(void)FAIL(e, RC_INVALID, "a bound is a finite number");
+		return err_field(e, "bound");
 	}
 	if (!column && r->column.len > 0) {
 		(void)FAIL(e, RC_INVALID, "a column goes with metric drift only, not with " STR_FMT, STR_ARG(r->metric));

@@ -166,6 +166,17 @@ struct watch *observe__watch_find(struct observe *o, str endpoint)
 
 /* --- recording ----------------------------------------------------------------------------------------------- */
 
+/* At most max bytes of what a database takes as text: no NUL, and not the first half of a character. */
+static str kept_text(str s, size_t max)
+{
+	const char *nul = s.len > 0 ? memchr(s.at, 0, s.len) : NULL;
+
+	s = str_head(s, nul != NULL && (size_t)(nul - s.at) < max ? (size_t)(nul - s.at) : max);
+	for (int i = 0; i < 4 && !str_is_utf8(s); i++)
+		s = str_head(s, s.len - 1);
+	return str_is_utf8(s) ? s : STR("");
+}
+
 /* Under o->mtx. The watch is told to the segment with the first of its predictions there. */
 static enum rc append(struct watch *w, const struct prediction *p, size_t n, struct err *e)
 {
@@ -182,8 +193,8 @@ static enum rc append(struct watch *w, const struct prediction *p, size_t n, str
 	if (tell)
 		predlog_put_watch(predlog_buf(o->log), &w->def);
 	for (size_t i = 0; i < n; i++) {
-		struct log_prediction l = { number, seq + i, p[i].at_ms, p[i].latency_ns, p[i].output, str_head(p[i].id, TEXT_ID),
-					    str_head(p[i].request_id, TEXT_REQUEST_ID), str_head(p[i].view_ids, TEXT_VIEW_IDS),
+		struct log_prediction l = { number, seq + i, p[i].at_ms, p[i].latency_ns, p[i].output, kept_text(p[i].id, TEXT_ID),
+					    kept_text(p[i].request_id, TEXT_REQUEST_ID), kept_text(p[i].view_ids, TEXT_VIEW_IDS),
 					    p[i].input, w->def.n_input };
 		predlog_put_prediction(predlog_buf(o->log), &l);
 	}
