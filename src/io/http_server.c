@@ -81,6 +81,8 @@ static void conn_reset(struct http_conn_ *c)
 {
 	struct arena keep = c->q.arena;
 
+	if (c->response != NULL && c->stage != STAGE_REPLIED)
+		MHD_destroy_response(c->response);     /* made for a client that did not wait for it */
 	if (c->q.body_fd > 0)
 		close(c->q.body_fd);
 	buf_deinit(&c->body);
