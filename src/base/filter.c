@@ -167,6 +167,8 @@ static enum rc take_list(struct cursor *c, struct arena *a, struct filter_term *
 	c->at++;
 	do {
 		skip_space(c);
+		if (texts.n > 0 && c->at < c->end && *c->at == ')')
+			break;  /* MLflow reads lists as Python does */
 		if (texts.n == FILTER_LIST_MAX)
 			return FAIL(c->e, RC_INVALID, "Invalid filter: more than %d elements in a list", FILTER_LIST_MAX);
 		if (c->at >= c->end || (*c->at != '\'' && *c->at != '"'))

@@ -97,7 +97,7 @@ enum rc rule_source(struct arena *a, str source, bool prompt, struct err *e)
 {
 	str now = source, next, rest, part;
 
-	if (is_local(source) && !(prompt && source.at[0] != '/' && !str_starts(source, STR("file:"))))
+	if (is_local(source) && !(prompt && source.len > 0 && source.at[0] != '/' && !str_starts(source, STR("file:"))))
 		return FAIL(e, RC_INVALID, "Invalid model version source: '" STR_FMT "'. To use a local path as a model version source, the run_id "
 			    "request parameter has to be specified and the local path has to be contained within the artifact directory of "
 			    "the run specified by the run_id.", SHOWN(source));

@@ -35,9 +35,16 @@ static enum rc add_tag(struct sql *s, const struct subject *u, const struct filt
 
 static enum rc add_attribute(struct sql *s, const struct subject *u, const struct filter_term *t, struct err *e)
 {
+	struct filter_term unquoted = *t;
+
 	for (size_t i = 0; i < u->n_key; i++) {
 		if (!str_eq(t->key, str_of(u->key[i].key)))
 			continue;
+		/* version_number > '1' is a number too. */
+		if (u->key[i].number && t->value == FILTER_TEXT && str_to_f64(t->text, &unquoted.number)) {
+			unquoted.value = FILTER_NUMBER;
+			t = &unquoted;
+		}
 		bool list = t->op == FILTER_IN && str_eq(t->key, STR("run_id"));
 		bool number = u->key[i].number;
 		TRY(want(number ? t->op <= FILTER_GE && t->value == FILTER_NUMBER : list || (text_op(t->op) && t->value == FILTER_TEXT), t,
@@ -151,7 +158,7 @@ enum rc store_versions_search(struct tx *tx, struct arena *a, const struct regis
 	sql_init(&s, a);
 	sql_add(&s, "SELECT " VERSION_COLUMNS " FROM model_versions v WHERE v.stage <> '" STAGE_DELETED "'", NO_VALS);
 	TRY(add_terms(&s, &filter, q->filter, e));
-	TRY(add_order(&s, &order, &q->order_by, "v.updated DESC, v.model, v.version DESC", e));
+	TRY(add_order(&s, &order, &q->order_by, q->order_by.n > 0 ? "v.model, v.version DESC" : "v.updated DESC, v.model, v.version DESC", e));
 	sql_add(&s, " LIMIT ? OFFSET ?", VALS(V_I64(q->limit + 1), V_I64(q->offset)));
 	TRY(sql_query(tx, &s, &rows, e));
 	out->more = rows.n > (size_t)q->limit;

@@ -182,10 +182,13 @@ static enum rc version(struct call *c, const void *in, void *out, struct err *e)
 	return RC_OK;
 }
 
-struct server_info { str store_type; bool workspaces_enabled; };
+struct server_info { str store_type; bool workspaces_enabled, multipart_uploads_enabled, multipart_downloads_enabled, trace_archival_enabled; };
 static const struct field server_info_fields[] = {
 	FIELD(server_info, store_type, K_STR, 0, "Kind of store"),
 	FIELD(server_info, workspaces_enabled, K_BOOL, 0, "Whether there are workspaces"),
+	FIELD(server_info, multipart_uploads_enabled, K_BOOL, 0, "Whether uploads may come in parts"),
+	FIELD(server_info, multipart_downloads_enabled, K_BOOL, 0, "Whether downloads may go in parts"),
+	FIELD(server_info, trace_archival_enabled, K_BOOL, 0, "Whether traces are archived"),
 };
 static const struct record server_info_record = MLFLOW_RECORD(server_info, server_info_fields, "What kind of MLflow server this is");
 

@@ -271,14 +271,16 @@ static enum rc log_many(struct call *c, const void *in, void *out, struct err *e
 
 /* --- history ------------------------------------------------------------------------------------------------------ */
 
-struct history_query { str run_id, run_uuid, metric_key; int64_t max_results; str page_token; };
+struct history_query { str run_id, run_uuid, metric_key; int64_t max_results; str page_token; uint64_t has; };
+enum { HISTORY_MAX_RESULTS = 1u << 3 };      /* the field's bit */
 static const struct field history_query_fields[] = {
 	RUN_ID_FIELDS(history_query),
 	FIELD(history_query, metric_key, K_STR, F_REQUIRED, "Name of the metric"),
 	FIELD(history_query, max_results, K_I64, 0, "Most points in the answer; all when absent"),
 	FIELD(history_query, page_token, K_STR, 0, "From the page before"),
 };
-static const struct record history_query_record = MLFLOW_RECORD(history_query, history_query_fields, "Which points");
+static const struct record history_query_record =
+	MLFLOW_RECORD(history_query, history_query_fields, "Which points", .has_offset = offsetof(struct history_query, has));
 
 struct metrics_page { struct list metrics; str next_page_token; };
 static const struct field metrics_page_fields[] = {
@@ -290,9 +292,7 @@ static const struct record metrics_page_record = MLFLOW_RECORD(metrics_page, met
 static enum rc history_tx(struct tx *tx, void *ctx, struct err *e)
 {
 	struct reading *r = ctx;
-	struct run_info run;
 
-	TRY(store_run_info(tx, r->a, r->history.run_id, &run, e));
 	return store_history(tx, r->a, &r->history, &r->list, e);
 }
 
@@ -304,7 +304,7 @@ static enum rc history(struct call *c, const void *in, void *out, struct err *e)
 	struct reading r = { .a = c->arena, .history = { .key = q->metric_key } };
 
 	TRY(pick_run(q->run_id, q->run_uuid, &r.history.run_id, e));
-	if (q->max_results < 0)
+	if (q->has & HISTORY_MAX_RESULTS)
 		TRY(mlflow_page_size(q->max_results, INT64_MAX, e));
 	TRY(mlflow_page_offset(c->arena, q->page_token, &r.history.offset, e));
 	r.history.limit = q->max_results > 0 && q->max_results < INT32_MAX ? q->max_results + 1 : 0;

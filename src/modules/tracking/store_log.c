@@ -197,11 +197,15 @@ static enum rc log_param(struct logging *l, const struct pair *p, struct err *e)
 
 static enum rc log_tag(struct logging *l, const struct pair *p, struct err *e)
 {
+	bool is_name = str_eq(p->key, STR(RUN_NAME_TAG));
+
+	if (is_name && p->value.len == 0)
+		return RC_OK;   /* a run has a name */
 	TRY(db_exec(l->tx,
 		    "INSERT INTO run_tags (run, key, value) VALUES (?, ?, ?)"
 		    " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
 		    VALS(V_STR(l->b->run_id), V_STR(p->key), V_STR(p->value)), NULL, e));
-	if (str_eq(p->key, STR(RUN_NAME_TAG)) && p->value.len > 0)
+	if (is_name)
 		return db_exec(l->tx, "UPDATE runs SET name = ? WHERE id = ?", VALS(V_STR(p->value), V_STR(l->b->run_id)), NULL, e);
 	return RC_OK;
 }
