@@ -1,5 +1,6 @@
 """The demo as a user runs it: every step, its results, what it prints to try next; again, and after kill -9 amid it."""
 
+import contextlib
 import json
 import os
 import re
@@ -53,12 +54,23 @@ class Demo:
         assert not found, log[max(0, found.start() - 500):found.start() + 5000]
 
 
+@contextlib.contextmanager
+def demo_in(data):
+    """A demo whose server ends with it, whatever happened."""
+    one = Demo(data)
+    try:
+        yield one
+    except BaseException:
+        subprocess.run([BINARY, "down"], env={**one.env, "CAIRN_DATA": str(data)}, check=False)
+        raise
+    one.down()
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    one = Demo(tmp_path_factory.mktemp("demo") / "data")
-    one.output = one.run()
-    yield one
-    one.down()
+    with demo_in(tmp_path_factory.mktemp("demo") / "data") as one:
+        one.output = one.run()
+        yield one
 
 
 def test_it_walks_every_step_in_order(demo):
@@ -193,19 +205,18 @@ def test_a_second_run_goes_through_and_makes_new_versions(demo):
 
 def test_it_survives_kill_9_in_each_step(tmp_path):
     """One data directory; each walk is killed one step further on, and the last one goes through."""
-    one = Demo(tmp_path / "data")
-    for at in ("dataset ingest", "pipeline run", "features materialise", "training-set create", "train examples", "models convert", "replay",
-               "verify"):
-        walking = one.start()
-        killed = False
-        for line in walking.stdout:
-            if not killed and line.startswith("$") and f" {at}" in line:
-                time.sleep(0.15)
-                os.kill(one.server()["pid"], signal.SIGKILL)
-                killed = True
-        _, err = walking.communicate()
-        assert killed, (at, err)
-    output = one.run()
+    with demo_in(tmp_path / "data") as one:
+        for at in ("dataset ingest", "pipeline run", "features materialise", "training-set create", "train examples", "models convert", "replay",
+                   "verify"):
+            walking = one.start()
+            killed = False
+            for line in walking.stdout:
+                if not killed and line.startswith("$") and f" {at}" in line:
+                    time.sleep(0.15)
+                    os.kill(one.server()["pid"], signal.SIGKILL)
+                    killed = True
+            _, err = walking.communicate()
+            assert killed, (at, err)
+        output = one.run()
     assert re.search(r"^checks:  \d+ passed, 0 failed, \d+ skipped$", output, re.M), output[-3000:]
     assert "trips@1: 6,433 of 6,433 rows" in output
-    one.down()
