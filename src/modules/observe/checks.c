@@ -56,13 +56,16 @@ static struct drift *twin(const struct drift *d, struct arena *a)
 	return t;
 }
 
-static enum rc compare_drift(struct observe *o, const struct drift *d, struct live_check *k, struct err *e)
+static enum rc compare_drift(struct observe *o, const struct drift *d, struct live_check *k, size_t *n_compared, struct err *e)
 {
 	struct arena *a = live_check_arena(k);
 	struct shown s;
 	double most = 0;
 
 	copy_shown(o, d, a, &s);
+	if (s.n == 0)
+		return RC_OK;
+	(*n_compared)++;
 	TRY(observe__index_now(o, e));
 	struct drift *t = twin(d, a);
 	TRY(observe__refill(o, a, t, s.last_seq, (int64_t)s.n, e));
@@ -83,12 +86,8 @@ static enum rc check_drift(void *module, struct live_check *k, struct err *e)
 	pthread_mutex_lock(&o->mtx);
 	struct drift *d = o->drift;     /* drifts are only ever added, in front */
 	pthread_mutex_unlock(&o->mtx);
-	for (; d != NULL; d = d->next) {
-		if (d->n == 0)
-			continue;
-		TRY(compare_drift(o, d, k, e));
-		n++;
-	}
+	for (; d != NULL; d = d->next)
+		TRY(compare_drift(o, d, k, &n, e));
 	if (n == 0)
 		live_check_skip(k, "no predictions in any window");
 	return RC_OK;
