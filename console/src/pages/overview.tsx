@@ -20,7 +20,7 @@ function StageStop({ at }: { at: Stage }) {
         <span class="stop-name">{name}</span>
       </a>
       <span class="stop-note" title={error ?? newest ?? command}>
-        {error ? <span class="bad-text">{error}</span> : newest ? <>{newest}<br /><Time at={when} none="" /></> : n === 0 ? <code>{command}</code> : null}
+        {error ? <span class="bad-text">{error}</span> : newest ? <><div class="clip">{newest}</div><Time at={when} none="" /></> : n === 0 ? <code>{command}</code> : null}
       </span>
     </li>
   );
@@ -41,7 +41,7 @@ function AlertLine({ of }: { of: Alert }) {
     <div class="task-line">
       <State of={of.state} />
       <span class="strong nowrap">{of.rule}</span>
-      <span class="dim clip" title={of.message}>{of.endpoint} {of.metric.replaceAll("_", " ")} {num(of.value)} {opText(of.op)} {num(of.bound)}</span>
+      <span class="dim clip" title={of.message}>{of.metric.replaceAll("_", " ")} {num(of.value)} {opText(of.op)} {num(of.bound)}</span>
       <span class="dim nowrap push"><Time at={of.since} none="" /></span>
     </div>
   );
