@@ -41,7 +41,7 @@ tsan:
 	@deps/install run build test
 	@cmake --preset tsan >build/cmake.log || { cat build/cmake.log; exit 1; }
 	@cmake --build build/tsan
-	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp setarch $$(uname -m) -R ctest --test-dir build/tsan --output-on-failure
+	@OMP_THREAD_LIMIT=1 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp setarch $$(uname -m) -R ctest --test-dir build/tsan --output-on-failure
 
 install: build/cairn
 	cmake --install build/release --prefix $(PREFIX)

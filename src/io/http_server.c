@@ -42,6 +42,7 @@ struct http_conn_ {
 	struct { const char *name; str value; } extra[EXTRA_HEADERS_MAX];
 	size_t n_extra;
 	bool in_use;
+	atomic_bool answered;           /* what the worker wrote is there: it stores (release), the loop loads (acquire) */
 };
 
 struct http_server {
@@ -75,6 +76,12 @@ static struct http_conn_ *conn_new(struct http_server *s)
 	c->body = BUF_INIT(1);
 	arena_init(&c->q.arena);
 	return c;
+}
+
+/* On the loop, before it touches what a worker may have had. libmicrohttpd orders the two by a lock of its own as well. */
+static void take_back(struct http_conn_ *c)
+{
+	(void)atomic_load_explicit(&c->answered, memory_order_acquire);
 }
 
 static void conn_reset(struct http_conn_ *c)
@@ -246,7 +253,9 @@ static void *worker_main(void *arg)
 	while ((c = work_take(s)) != NULL) {
 		s->c.handle(s->c.app, &c->q);
 		CHECK(c->response != NULL);
-		MHD_resume_connection(c->mhd);
+		struct MHD_Connection *mhd = c->mhd;
+		atomic_store_explicit(&c->answered, true, memory_order_release);
+		MHD_resume_connection(mhd);
 	}
 	return NULL;
 }
@@ -437,6 +446,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 	(void)cls;
 	(void)url;
 	(void)version;
+	take_back(c);
 	switch (c->stage) {
 	case STAGE_HEADERS:
 		c->mhd = mhd;
@@ -485,6 +495,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, 
 	(void)code;
 	if (c == NULL || !c->in_use)
 		return;
+	take_back(c);
 	if (s->c.done != NULL && c->q.status != 0)
 		s->c.done(s->c.app, &c->q);
 	c->in_use = false;
@@ -501,6 +512,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
 		*socket_context = conn_new(s);
 		atomic_fetch_add(&s->n_connections, 1);
 	} else if (*socket_context != NULL) {
+		take_back(*socket_context);
 		conn_free(*socket_context);
 		*socket_context = NULL;
 		atomic_fetch_sub(&s->n_connections, 1);
