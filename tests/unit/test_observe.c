@@ -1,10 +1,12 @@
 /* test_observe.c -- the prediction log, reference profiles, PSI, windows and alert states. */
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -316,6 +318,43 @@ static void a_torn_tail_is_cut(void **state)
 	}
 }
 
+/* A disk that fills up in the middle of a record: the record is refused and gone, and what follows reads on without a gap. */
+static void a_full_disk_refuses_and_keeps_the_log_whole(void **state)
+{
+	const str input[] = { STR("distance"), STR("hour") };
+	const double x[] = { 1, 2 };
+	struct rlimit old, tight;
+	struct predlog *l;
+	struct err e = ERR_INIT;
+	uint64_t told_in = 0;
+	uint32_t told = 0;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(predlog_open(dir, 1 << 20, &l, &e), RC_OK);
+	for (int i = 0; i < 3; i++)
+		append(l, &told, &told_in, i);
+	uint64_t before = predlog_bytes(l);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight = old;
+	tight.rlim_cur = before + 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(predlog_begin(l, &e), RC_OK);
+		struct log_prediction p = { 0, predlog_next_seq(l), 1, 1, 1, STR("pr_x"), STR(""), STR(""), x, ARRAY_LEN(input) };
+		predlog_put_prediction(predlog_buf(l), &p);
+		assert_int_not_equal(predlog_commit(l, 1, &e), RC_OK);
+		assert_int_equal(predlog_bytes(l), before);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	append(l, &told, &told_in, 3);
+	assert_int_equal(read_from(l, (struct predlog_place){ 0, 0 }, 0, NULL), 4);
+	predlog_close(&l);
+	assert_int_equal(predlog_open(dir, 1 << 20, &l, &e), RC_OK);
+	assert_int_equal(predlog_next_seq(l), 5);
+	predlog_close(&l);
+}
+
 static void a_flipped_bit_is_seen(void **state)
 {
 	const str input[] = { STR("a") };
@@ -388,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_window_forgets_what_left_it),
 		cmocka_unit_test_setup_teardown(records_are_read_over_segments, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_torn_tail_is_cut, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(a_full_disk_refuses_and_keeps_the_log_whole, make_dir, drop_dir),
 		cmocka_unit_test(a_flipped_bit_is_seen),
 		cmocka_unit_test(alerts_move_as_the_table_says),
 	};

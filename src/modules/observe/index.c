@@ -105,6 +105,18 @@ enum rc observe__index_timer(void *module, struct err *e)
 	return observe__index_now(module, e);
 }
 
+static enum rc prune_rows(struct observe *o, int64_t before_ms, struct err *e)
+{
+	uint64_t first_kept = 0;
+
+	pthread_mutex_lock(&o->index_mtx);
+	enum rc rc = observe__rows_prune(o->core->db, o->log_id, before_ms, &first_kept, e);
+	if (first_kept > o->kept_seq)
+		o->kept_seq = first_kept;
+	pthread_mutex_unlock(&o->index_mtx);
+	return rc;
+}
+
 enum rc observe__prune_timer(void *module, struct err *e)
 {
 	struct observe *o = module;
@@ -116,7 +128,7 @@ enum rc observe__prune_timer(void *module, struct err *e)
 	enum rc rc = predlog_prune(o->log, place, (uint64_t)o->config.keep_log_mb << 20, e);
 	pthread_mutex_unlock(&o->mtx);
 	TRY(rc);
-	return o->config.keep_ms > 0 ? observe__rows_prune(o->core->db, clock_ms() - o->config.keep_ms, e) : RC_OK;
+	return o->config.keep_ms > 0 ? prune_rows(o, clock_ms() - o->config.keep_ms, e) : RC_OK;
 }
 
 /* --- looking up ------------------------------------------------------------------------------------------------ */
@@ -143,7 +155,11 @@ enum rc observe_prediction_list(struct observe *o, struct arena *a, str endpoint
 
 enum rc observe_count(struct observe *o, struct prediction_count *out, struct err *e)
 {
-	*out = (struct prediction_count){ .written = predlog_next_seq(o->log) - o->first_seq };
-	TRY(observe__index_now(o, e));
-	return observe__row_count(o->core->db, o->log_id, o->first_seq, out, e);
+	pthread_mutex_lock(&o->index_mtx);
+	*out = (struct prediction_count){ .written = predlog_next_seq(o->log) - o->start_seq, .pruned = o->kept_seq - o->start_seq };
+	enum rc rc = index_all(o, e);
+	if (rc == RC_OK)
+		rc = observe__row_count(o->core->db, o->log_id, o->kept_seq, out, e);
+	pthread_mutex_unlock(&o->index_mtx);
+	return rc;
 }

@@ -49,7 +49,7 @@ static enum rc open_log(struct observe *o, struct err *e)
 	TRY(log_name(dir, &o->arena, &o->log_id, e));
 	TRY(observe__index_place(o->core->db, o->log_id, &place, &next_seq, e));
 	TRY(predlog_advance(o->log, place.segment, next_seq, e));
-	o->first_seq = predlog_next_seq(o->log);
+	o->start_seq = o->kept_seq = predlog_next_seq(o->log);
 	return RC_OK;
 }
 

@@ -53,9 +53,9 @@ enum rc observe_prediction(struct observe *o, struct arena *a, str id, struct pr
 /* Newest first; endpoint may be STR_NONE for all. */
 enum rc observe_prediction_list(struct observe *o, struct arena *a, str endpoint, int64_t limit, struct list *out, struct err *e) MUST_USE;
 
-/* The record of this process's log: how many were written since the start, how many of those are indexed, and whether the
- * indexed sequence numbers run without a gap. Indexes what waits first. */
-struct prediction_count { uint64_t written, indexed, gaps; uint64_t first_seq, last_seq; };
+/* The record of this process's log: how many were written since the start, how many of those were removed again by age, how
+ * many are indexed, and whether the indexed sequence numbers run without a gap. Indexes what waits first. */
+struct prediction_count { uint64_t written, pruned, indexed, gaps, first_seq, last_seq; };
 enum rc observe_count(struct observe *o, struct prediction_count *out, struct err *e) MUST_USE;
 
 /* The reference profile of a training set, as stored with the model: per column bins by quantiles. A column named as the

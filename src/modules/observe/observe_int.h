@@ -52,10 +52,11 @@ struct observe {
 	struct drift *drift;            /* newest first */
 	uint64_t segment;               /* of the log, when n_watch was counted */
 	uint32_t n_watch;               /* watches that this segment knows */
-	uint64_t first_seq;             /* of this process */
+	uint64_t start_seq;             /* of this process */
 
-	pthread_mutex_t index_mtx;      /* guards the reader and its place */
+	pthread_mutex_t index_mtx;      /* guards the reader, its place and kept_seq */
 	struct predlog_reader *reader;
+	uint64_t kept_seq;              /* rows of this process before it were removed by age */
 
 	pthread_mutex_t alert_mtx;      /* one evaluation at a time */
 };
@@ -88,7 +89,8 @@ enum rc observe__row_list(struct db *db, struct arena *a, str endpoint, int64_t 
 struct window_of { str log, endpoint, model; int64_t version; uint64_t last_seq; int64_t n; };
 enum rc observe__row_window(struct db *db, struct arena *a, const struct window_of *w, struct list *out, struct err *e) MUST_USE;
 enum rc observe__row_count(struct db *db, str log, uint64_t from_seq, struct prediction_count *out, struct err *e) MUST_USE;
-enum rc observe__rows_prune(struct db *db, int64_t before_ms, struct err *e) MUST_USE;
+/* *first_kept: the least number of the log that is left, 0 when nothing was removed or nothing is left. */
+enum rc observe__rows_prune(struct db *db, str log, int64_t before_ms, uint64_t *first_kept, struct err *e) MUST_USE;
 enum rc observe__labels_put(struct db *db, const struct list *labels, const struct principal *who, int64_t *n_matched, struct err *e) MUST_USE;
 enum rc observe__quality(struct db *db, struct arena *a, str endpoint, int64_t since_ms, int64_t part_ms, struct quality *out,
 			 struct err *e) MUST_USE;

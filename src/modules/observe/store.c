@@ -177,17 +177,30 @@ enum rc observe__row_count(struct db *db, str log, uint64_t from_seq, struct pre
 	return rc;
 }
 
+struct prune { struct arena a; str log; int64_t before_ms; uint64_t first_kept; };
+
 static enum rc prune_rows(struct tx *tx, void *ctx, struct err *e)
 {
-	int64_t before_ms = *(const int64_t *)ctx;
+	struct prune *p = ctx;
+	struct rows rows;
+	int64_t n = 0;
 
-	TRY(db_exec(tx, "DELETE FROM predictions WHERE at < ?", VALS(V_I64(before_ms)), NULL, e));
-	return db_exec(tx, "DELETE FROM prediction_labels WHERE labelled_at < ?", VALS(V_I64(before_ms)), NULL, e);
+	TRY(db_exec(tx, "DELETE FROM prediction_labels WHERE labelled_at < ?", VALS(V_I64(p->before_ms)), NULL, e));
+	TRY(db_exec(tx, "DELETE FROM predictions WHERE at < ?", VALS(V_I64(p->before_ms)), &n, e));
+	TRY(db_query(tx, &p->a, "SELECT COALESCE(MIN(seq), 0) FROM predictions WHERE log = ?", VALS(V_STR(p->log)), &rows, e));
+	p->first_kept = n > 0 ? (uint64_t)rows_at(&rows, 0, 0)->i : 0;
+	return RC_OK;
 }
 
-enum rc observe__rows_prune(struct db *db, int64_t before_ms, struct err *e)
+enum rc observe__rows_prune(struct db *db, str log, int64_t before_ms, uint64_t *first_kept, struct err *e)
 {
-	return db_write(db, prune_rows, &before_ms, e);
+	struct prune p = { .log = log, .before_ms = before_ms };
+
+	arena_init(&p.a);
+	enum rc rc = db_write(db, prune_rows, &p, e);
+	arena_deinit(&p.a);
+	*first_kept = p.first_kept;
+	return rc;
 }
 
 /* --- labels and quality ---------------------------------------------------------------------------------- */
