@@ -102,7 +102,7 @@ function Foot() {
       </div>
       {status.data && <div title={status.data.data_dir}>cairn {status.data.version} · {status.data.database}</div>}
       {who.data && <div title={who.data.id}>{who.data.name} · {who.data.role}</div>}
-      {hasToken() && <button type="button" class="quiet small" onClick={leave}>Forget token</button>}
+      {hasToken() && <button class="quiet small" onClick={leave}>Forget token</button>}
     </footer>
   );
 }

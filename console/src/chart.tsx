@@ -36,14 +36,13 @@ function axis(extra: uPlot.Axis): uPlot.Axis {
   return { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: `11px ${style("--mono")}`, gap: 4, ...extra };
 }
 
-export function Chart({ lines, height = 200, time = false, unit = "", fromZero = false, label, bound }: {
+export function Chart({ lines, height = 200, time = false, unit = "", fromZero = false, label }: {
   lines: Line[];
   height?: number;
   time?: boolean;
   unit?: string;
   fromZero?: boolean;
   label: string;
-  bound?: number;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [theme, themed] = useState(dark.matches);
@@ -68,7 +67,7 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
         legend: { show: !many && lines.length > 0, live: true },
         cursor: { points: { size: 6 }, focus: { prox: 24 } },
         focus: { alpha: 0.3 },
-        scales: { x: { time }, y: { range: (_u, lo, hi) => range(lo, hi, fromZero, bound) } },
+        scales: { x: { time }, y: { range: (_u, lo, hi) => range(lo, hi, fromZero) } },
         axes: [axis({ space: 60 }), axis({ size: 58, space: 30, values: (_u, ticks) => ticks.map((t) => num(t)) })],
         series: [
           time ? {} : { label: "step" },
@@ -82,7 +81,6 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
             value: (_u: uPlot, v: number | null) => value(v),
           })),
         ],
-        hooks: bound == null ? {} : { draw: [(u) => drawBound(u, bound)] },
       },
       align(lines),
       el,
@@ -94,7 +92,7 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [shape, theme, height, unit, time, fromZero, bound]);
+  }, [shape, theme, height, unit, time, fromZero]);
 
   useEffect(() => {
     plot.current?.setData(align(lines));
@@ -102,24 +100,11 @@ export function Chart({ lines, height = 200, time = false, unit = "", fromZero =
   return <div class="chart" ref={box} role="img" aria-label={label} />;
 }
 
-function range(lo: number, hi: number, fromZero: boolean, bound?: number): [number, number] {
+function range(lo: number, hi: number, fromZero: boolean): [number, number] {
   if (lo == null || hi == null) return [0, 1];
-  if (bound != null) hi = Math.max(hi, bound * 1.05);
   if (fromZero) lo = Math.min(lo, 0);
   const pad = (hi - lo || Math.abs(hi) || 1) * 0.06;
   return [fromZero && lo === 0 ? 0 : lo - pad, hi + pad];
-}
-
-function drawBound(u: uPlot, bound: number): void {
-  const y = u.valToPos(bound, "y", true);
-  u.ctx.save();
-  u.ctx.strokeStyle = style("--bad");
-  u.ctx.setLineDash([6, 4]);
-  u.ctx.beginPath();
-  u.ctx.moveTo(u.bbox.left, y);
-  u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
-  u.ctx.stroke();
-  u.ctx.restore();
 }
 
 /** A histogram no larger than a word. */

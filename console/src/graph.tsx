@@ -1,7 +1,7 @@
 // The lineage graph, drawn: one box a thing, one curve a step; a box can be picked by mouse or keyboard.
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { relative } from "./format";
-import { layout } from "./layout";
+import { alike, layout } from "./layout";
 import type { LineageGraph, LineageNode } from "./types";
 
 const size = { boxW: 124, boxH: 62, gapX: 21, gapY: 16 };
@@ -12,6 +12,10 @@ const PAD = 6;
 
 export function nodeKey(n: { kind: string; id: string }): string {
   return `${n.kind}:${n.id}`;
+}
+
+function ends(g: LineageGraph): [string, string][] {
+  return g.edges.map((e) => [nodeKey({ kind: e.from_kind, id: e.from_id }), nodeKey({ kind: e.to_kind, id: e.to_id })]);
 }
 
 export function kindText(kind: string): string {
@@ -56,8 +60,7 @@ function related(graph: LineageGraph, key: string): Set<string> {
     if (marks.has(from)) return;
     marks.add(from);
     seen.add(from);
-    for (const e of graph.edges) {
-      const [a, b] = [nodeKey({ kind: e.from_kind, id: e.from_id }), nodeKey({ kind: e.to_kind, id: e.to_id })];
+    for (const [a, b] of ends(graph)) {
       if (up ? b === from : a === from) walk(up ? a : b, up, marks);
     }
   };
@@ -66,10 +69,29 @@ function related(graph: LineageGraph, key: string): Set<string> {
   return seen;
 }
 
+const ALIKE_MAX = 4;
+
+/** The graph with each crowd of like things as one node that lists them. */
+export function folded(g: LineageGraph, keep: string | undefined): LineageGraph {
+  const nodes = new Map(g.nodes.map((n) => [nodeKey(n), n]));
+  const crowd = new Map<string, LineageNode>();
+  for (const group of alike([...nodes.keys()].filter((k) => k !== keep), (k) => nodes.get(k)!.kind, ends(g), ALIKE_MAX)) {
+    const all = group.map((k) => nodes.get(k)!);
+    const { kind, id } = all[0]!;
+    const one = { kind, id: `${id} …`, label: `${all.length} ${kindText(kind)}s`, at_ms: null, detail: { names: all.map((n) => n.label || n.id) } };
+    group.forEach((k) => crowd.set(k, one));
+  }
+  const at = (kind: string, id: string) => crowd.get(nodeKey({ kind, id }))?.id ?? id;
+  const edges = g.edges.map((e) => ({ ...e, from_id: at(e.from_kind, e.from_id), to_id: at(e.to_kind, e.to_id) }));
+  return {
+    nodes: [...new Set(g.nodes.map((n) => crowd.get(nodeKey(n)) ?? n))],
+    edges: [...new Map(edges.map((e) => [JSON.stringify(e), e])).values()],
+  };
+}
+
 export function Graph({ of, picked, root, onPick }: { of: LineageGraph; picked?: string; root?: string; onPick: (n: LineageNode) => void }) {
   const drawing = useMemo(() => {
-    const edges = of.edges.map((e): [string, string] => [nodeKey({ kind: e.from_kind, id: e.from_id }), nodeKey({ kind: e.to_kind, id: e.to_id })]);
-    return layout(of.nodes.map(nodeKey), edges, size);
+    return layout(of.nodes.map(nodeKey), ends(of), size);
   }, [of]);
   const near = useMemo(() => (picked && picked !== root ? related(of, picked) : undefined), [of, picked, root]);
   const box = useRef<HTMLDivElement>(null);

@@ -79,7 +79,7 @@ export function Jump() {
   };
   return (
     <>
-      <button type="button" class="jump-open" onClick={open}>Jump to… <kbd>Ctrl K</kbd></button>
+      <button class="jump-open" onClick={open}>Jump to… <kbd>Ctrl K</kbd></button>
       <dialog class="jump" ref={box} onClick={(e) => e.target === box.current && box.current?.close()} aria-label="Jump to">
         <div class="jump-box">
           <input value={search} placeholder="Dataset, model, endpoint, page…" aria-label="Jump to" onKeyDown={key} autofocus

@@ -14,6 +14,17 @@ export interface Curve {
   path: string;
   mid: [number, number];
 }
+/** Things that stand alike, between the same neighbours, are one box when there are more of them than `most`. */
+export function alike(ids: string[], kindOf: (id: string) => string, edges: [string, string][], most: number): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const id of ids) {
+    const near = edges.filter(([a, b]) => a === id || b === id).map(([a, b]) => (a === id ? `>${b}` : `<${a}`)).sort();
+    const key = `${kindOf(id)} ${near.join(" ")}`;
+    groups.set(key, [...(groups.get(key) ?? []), id]);
+  }
+  return [...groups.values()].filter((g) => g.length > most);
+}
+
 export interface Drawing {
   boxes: Box[];
   curves: Curve[];

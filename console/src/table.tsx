@@ -55,7 +55,7 @@ export function Table<R>({ rows, cols, keyOf, order: first, marked, caption }: {
                 aria-sort={order?.col === i ? (order.down ? "descending" : "ascending") : undefined}
               >
                 {c.sort ? (
-                  <button type="button" class="sort" onClick={() => set(order?.col === i ? { col: i, down: !order.down } : { col: i, down: c.right ?? false })}>
+                  <button class="sort" onClick={() => set(order?.col === i ? { col: i, down: !order.down } : { col: i, down: c.right ?? false })}>
                     {c.head}
                     <span class="sort-mark" aria-hidden="true">{order?.col === i ? (order.down ? "↓" : "↑") : ""}</span>
                   </button>

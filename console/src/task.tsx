@@ -64,7 +64,7 @@ export function TaskButton({ text, start, onEnd, primary }: { text: string; star
   };
   return (
     <div class="task-button">
-      <button type="button" class={primary ? "primary" : ""} disabled={busy} onClick={go}>{text}</button>
+      <button class={primary ? "primary" : ""} disabled={busy} onClick={go}>{text}</button>
       {error && <Failed error={error} />}
       {task && <TaskWatch key={task.id} start={task} onEnd={(t) => { work(false); onEnd?.(t); }} />}
     </div>

@@ -84,7 +84,7 @@ export function Copy({ text, label = "Copy" }: { text: string; label?: string })
     set(true);
     setTimeout(() => set(false), 1500);
   };
-  return <button type="button" class="quiet small" onClick={copy}>{done ? "Copied" : label}</button>;
+  return <button class="quiet small" onClick={copy}>{done ? "Copied" : label}</button>;
 }
 
 export function Command({ text }: { text: string }) {
@@ -110,7 +110,7 @@ export function Failed({ error, retry }: { error: Error; retry?: () => void }) {
   return (
     <div class="failed" role="alert">
       <span>{error.message}</span>
-      {retry && <button type="button" class="small" onClick={retry}>Try again</button>}
+      {retry && <button class="small" onClick={retry}>Try again</button>}
     </div>
   );
 }

@@ -31,7 +31,7 @@ assert.deepEqual(r.parsePlace("#/data/a%2Fb%20c?version=3&tab=rows"), { path: ["
 assert.deepEqual(r.parsePlace(r.link(["runs", "x y/z"], { q: "a&b=c", none: null })), { path: ["runs", "x y/z"], query: { q: "a&b=c" } });
 assert.deepEqual(r.parsePlace("#/%E0%A4%A"), { path: ["%E0%A4%A"], query: {} });
 
-const { layout } = await load("layout.ts");
+const { alike, layout } = await load("layout.ts");
 const size = { boxW: 100, boxH: 40, gapX: 50, gapY: 10 };
 const at = (d, id) => d.boxes.find((b) => b.id === id);
 
@@ -54,4 +54,9 @@ assert.equal(layout(["a"], [], size).width, size.boxW);
 // Two parents that cross would be swapped.
 const x = layout(["a", "b", "c", "e"], [["a", "e"], ["b", "c"]], size);
 assert.equal(Math.sign(at(x, "a").y - at(x, "b").y), Math.sign(at(x, "e").y - at(x, "c").y));
+
+// A crowd between the same neighbours is one; who has a neighbour of its own is not in it.
+const trials = ["t1", "t2", "t3", "best"];
+assert.deepEqual(alike(["set", ...trials, "model"], (id) => id[0], [...trials.map((t) => ["set", t]), ["best", "model"]], 2), [["t1", "t2", "t3"]]);
+assert.deepEqual(alike(trials, () => "run", [], 4), []);
 console.log("ok");

@@ -21,7 +21,7 @@ const cols: Col<AuditEntry>[] = [
   { head: "When", cell: (a) => <Time at={a.at_ms} />, sort: (a) => a.id },
   { head: "Who", cell: (a) => a.who, sort: (a) => a.who },
   { head: "What", cell: (a) => <span class="strong nowrap">{a.action}</span>, sort: (a) => a.action },
-  { head: "To", cell: (a) => <button type="button" class="quiet small mono" title={`Only ${a.object}`} onClick={() => setQuery({ object: a.object })}>{shortId(a.object, 40)}</button>, sort: (a) => a.object },
+  { head: "To", cell: (a) => <button class="quiet small mono" title={`Only ${a.object}`} onClick={() => setQuery({ object: a.object })}>{shortId(a.object, 40)}</button>, sort: (a) => a.object },
   { head: "Detail", cell: (a) => <Detail of={a.detail} />, wide: true },
 ];
 
@@ -33,7 +33,7 @@ export function Audit({ query: { object = "", q = "" } }: { query: Record<string
     <Page title="Audit" lead="Every change, who made it, and when.">
       <div class="tools">
         <Search value={q} placeholder="Filter by who, what or object" onInput={(text) => setQuery({ q: text })} />
-        {object && <button type="button" onClick={() => setQuery({ object: null })}>Only {object} ✕</button>}
+        {object && <button onClick={() => setQuery({ object: null })}>Only {object} ✕</button>}
       </div>
       <Card flush>
         <Show of={entries} empty={<Empty what="Nothing has been changed yet." />}>

@@ -102,7 +102,7 @@ export function EndpointPage({ name }: { name: string }) {
     <Page title={name} crumbs={[["Endpoints", "#/endpoints"]]} lead={endpoint.data?.description}
       actions={
         <>
-          <button type="button" disabled={refresh.busy} title="Looks up the alias again and swaps the model without a failed request"
+          <button disabled={refresh.busy} title="Looks up the alias again and swaps the model without a failed request"
             onClick={() => void refresh.run().then(endpoint.reload)}>Refresh model</button>
           {endpoint.data && <LineageLink kind="endpoint" id={`${name}@${endpoint.data.revision}`} />}
         </>

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api";
 import { num, plural, shortId } from "../format";
-import { Graph, kindText, nodeKey } from "../graph";
+import { folded, Graph, kindText, nodeKey } from "../graph";
 import { useLoad } from "../hooks";
 import { link, setQuery } from "../route";
 import type { LineageGraph, LineageNode } from "../types";
@@ -31,7 +31,8 @@ function value(v: unknown) {
 }
 
 function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: LineageGraph }) {
-  const page = pageOf(of.kind, of.id);
+  const many = of.id.endsWith(" …");
+  const page = many ? undefined : pageOf(of.kind, of.id);
   const detail = Object.entries(of.detail ?? {}).filter(([k, v]) => !/^(id|log|seq)$/.test(k) && v !== "" && v != null);
   const isPairs = ([, v]: [string, unknown]) => typeof v === "object" && !Array.isArray(v);
   const how = graph.edges.filter((e) => e.to_kind === of.kind && e.to_id === of.id);
@@ -41,8 +42,8 @@ function Detail({ of, root, graph }: { of: LineageNode; root: boolean; graph: Li
       aside={
         <>
           {page && <a class="button" href={page}>Its page</a>}
-          {!root && <a class="button" href={link(["lineage"], { kind: of.kind, id: of.id })}>Trace from here</a>}
-          {of.kind !== "prediction" && <a class="button" href={link(["lineage"], { kind: of.kind, id: of.id, direction: "down" })}>What came of it</a>}
+          {!root && !many && <a class="button" href={link(["lineage"], { kind: of.kind, id: of.id })}>Trace from here</a>}
+          {of.kind !== "prediction" && !many && <a class="button" href={link(["lineage"], { kind: of.kind, id: of.id, direction: "down" })}>What came of it</a>}
         </>
       }
     >
@@ -86,8 +87,8 @@ export function Lineage({ query: { kind, id, direction } }: { query: Record<stri
   const down = direction === "down";
   const [text, type] = useState("");
   const [picked, pick] = useState<LineageNode>();
-  const graph = useLoad(kind && id ? `lineage ${kind} ${id} ${direction}` : null, () =>
-    kind === "prediction" && !down ? api.predictionLineage(id!) : api.lineage(kind!, id!, down ? "down" : "up"));
+  const graph = useLoad(kind && id ? `lineage ${kind} ${id} ${direction}` : null, async () =>
+    folded(await (kind === "prediction" && !down ? api.predictionLineage(id!) : api.lineage(kind!, id!, down ? "down" : "up")), `${kind}:${id}`));
   useEffect(() => {
     type(kind && id ? `${kind}:${id}` : "");
     pick(undefined);

@@ -68,9 +68,9 @@ function Whole({ items, at }: { items: RoadmapItem[]; at: string }) {
         {states.map((s) => <i key={s} class={s} style={{ flexGrow: items.filter((i) => shownState(i) === s).length }} />)}
       </div>
       <div class="segment" role="group" aria-label="State">
-        <button type="button" aria-pressed={!at} onClick={() => setQuery({ state: null })}>All {items.length}</button>
+        <button aria-pressed={!at} onClick={() => setQuery({ state: null })}>All {items.length}</button>
         {states.map((s) => (
-          <button type="button" key={s} aria-pressed={at === s} onClick={() => setQuery({ state: at === s ? null : s })}>
+          <button key={s} aria-pressed={at === s} onClick={() => setQuery({ state: at === s ? null : s })}>
             <i class={`dot ${s}`} aria-hidden="true" /> {s.replace("_", " ")} {items.filter((i) => shownState(i) === s).length}
           </button>
         ))}

@@ -1,7 +1,7 @@
 // One run: what it was given, what it measured, what it left behind.
 import { useState } from "preact/hooks";
 import { api } from "../api";
-import { absolute, between, bytes, num } from "../format";
+import { between, bytes, num } from "../format";
 import { useLoad } from "../hooks";
 import { link } from "../route";
 import { type Col, Table } from "../table";
@@ -39,7 +39,7 @@ function File({ run, of, depth }: { run: string; of: Artifact; depth: number }) 
   if (!of.is_dir) return <li><span class="mono">{name}</span><span class="dim">{bytes(of.file_size)}</span></li>;
   return (
     <li class="folder">
-      <button type="button" class="quiet small" aria-expanded={open} onClick={() => set(!open)}>{open ? "▾" : "▸"} <span class="mono">{name}/</span></button>
+      <button class="quiet small" aria-expanded={open} onClick={() => set(!open)}>{open ? "▾" : "▸"} <span class="mono">{name}/</span></button>
       {open && <Folder run={run} path={of.path} depth={depth + 1} />}
     </li>
   );
@@ -98,7 +98,6 @@ export function RunPage({ id, query }: { id: string; query: Record<string, strin
           );
         }}
       </Show>
-      {r && <p class="dim">Started {absolute(r.info.start_time)}.</p>}
     </Page>
   );
 }

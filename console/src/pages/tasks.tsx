@@ -24,7 +24,7 @@ function TaskDetail({ id }: { id: string }) {
   const t = task.data;
   return (
     <Page title={t?.title || id} crumbs={[["Tasks", "#/tasks"]]}
-      actions={t && !ended(t) && <button type="button" disabled={cancel.busy} onClick={() => void cancel.run().then(task.reload)}>Cancel</button>}>
+      actions={t && !ended(t) && <button disabled={cancel.busy} onClick={() => void cancel.run().then(task.reload)}>Cancel</button>}>
       {cancel.error && <Failed error={cancel.error} />}
       <Show of={task}>
         {(x) => (
