@@ -156,7 +156,7 @@ export function layout(ids: string[], edges: [string, string][], size: Sizes): D
   settle(layers, size);
 
   const all = layers.flat();
-  const top = Math.min(0, ...all.map((c) => c.y));
+  const top = all.length ? Math.min(...all.map((c) => c.y)) : 0;
   const x = (c: Cell) => c.layer * (size.boxW + size.gapX);
   const mid = (c: Cell) => c.y - top + size.boxH / 2;
   const curves = chains.map(({ from, to, chain }) => {

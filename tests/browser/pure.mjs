@@ -43,6 +43,7 @@ for (const [a, b] of edges) assert.ok(at(d, a).x + size.boxW < at(d, b).x, `${a}
 for (const a of d.boxes) for (const b of d.boxes) assert.ok(a === b || Math.abs(a.x - b.x) >= size.boxW || Math.abs(a.y - b.y) >= size.boxH, `${a.id} over ${b.id}`);
 for (const b of d.boxes) assert.ok(b.x >= 0 && b.y >= -1e-9 && b.x + size.boxW <= d.width && b.y + size.boxH <= d.height + 1e-9);
 assert.equal(d.curves.length, edges.length);
+assert.equal(Math.min(...d.boxes.map((b) => b.y)), 0);
 // An edge over many layers keeps clear of the boxes between its ends: it bends in each layer.
 assert.ok(d.curves.find((c) => c.from === "view" && c.to === "p").path.split("C").length > 3);
 
