@@ -377,8 +377,9 @@ void api_handle(void *app, struct http_request *q)
 	enum rc rc = q->too_large ? refuse_body(q, &e) : p->call.route->task != NULL ? start_task(p, &e) : run_handler(p, &e);
 	if (rc == RC_OK)
 		return;
-	CHECK(e.rc == rc);
 	CHECK(!http_replied(q));
+	if (e.rc != rc)         /* said by one call, returned by another: the client gets the code at least */
+		err_set(&e, rc, __FILE__, __LINE__, "the request failed");
 	api_reply_error(&p->call, &e);
 }
 
