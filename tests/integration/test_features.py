@@ -292,6 +292,40 @@ def test_errors_have_their_place(cairn, drivers):
     assert cairn.api("POST", "/feature-views/x/materialise", json={}).status_code == 404
 
 
+# --- several processes -------------------------------------------------------------------------------------------------------
+
+def test_two_processes_over_one_database(make_cairn, postgres):
+    """Definitions are shared; each process has an online store of its own, and neither takes the other's away."""
+    config = f'database: "{postgres("features")}"\n'
+    one, other = make_cairn(config=config), make_cairn(config=config)
+    rows = [[1, "2024-01-01 00:00:00", 10], [1, "2024-02-01 00:00:00", 20]]
+    ingest(one, "s", ["id", "at", "v"], rows)
+    apply(one, "name: s\nkeys: [id]\ndataset: s\ntime_column: at\nfeatures: [v]\n")
+    mine = one.run_task("POST", "/feature-views/s/materialise", json={"as_of": "2024-01-15T00:00:00Z"})
+    body = {"features": ["s:v"], "keys": [{"id": 1}], "ttl": False}
+    deadline = time.monotonic() + 30
+    while (answer := other.api("POST", "/features/online", json=body)).status_code == 404:
+        assert time.monotonic() < deadline, "the other never learned of the view"
+        time.sleep(0.2)
+    assert answer.json()["rows"][0]["statuses"] == ["NOT_FOUND"]
+    made = one.run_task("POST", "/training-sets", json={"name": "t", "dataset": "s", "label": "v", "time_column": "at", "features": [],
+                                                        "columns": ["id"]})
+    assert other.ok("GET", f"/training-sets/{made['id']}")["digest"] == made["digest"]
+    one.kill9()
+    one.start()
+    assert one.ok("POST", "/features/online", json=body)["views"] == {"s": mine["id"]}
+    assert one.ok("POST", "/features/online", json=body)["rows"][0]["values"] == [10]
+    # A change of the key ends the old rows at both.
+    apply(one, "name: s\nkeys: [v]\ndataset: s\ntime_column: at\nfeatures: [id]\n")
+    again = {"features": ["s:id"], "keys": [{"v": 10}], "ttl": False}
+    while other.api("POST", "/features/online", json=again).status_code != 200:
+        assert time.monotonic() < deadline + 30, "the other never learned of the change"
+        time.sleep(0.2)
+    assert one.ok("POST", "/features/online", json=again)["rows"][0]["statuses"] == ["NOT_FOUND"]
+    result = one.run_task("POST", "/verify", json={"only": ["features."]})
+    assert result["failed"] == 0, result
+
+
 # --- kills ------------------------------------------------------------------------------------------------------------------
 
 def test_kill_in_the_middle_keeps_the_old_one(make_cairn):

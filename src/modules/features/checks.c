@@ -152,28 +152,29 @@ static enum rc compare_view(struct lookup *l, const struct materialisation *m, s
 	return rc;
 }
 
-static enum rc check_view_skew(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+typedef enum rc view_check(struct features *f, const struct feature_view *v, const struct materialisation *m, struct live_check *k,
+			   struct err *e);
+
+static enum rc check_view_skew(struct features *f, const struct feature_view *v, const struct materialisation *m, struct live_check *k,
+			       struct err *e)
 {
 	struct lookup l = { .f = f, .a = live_check_arena(k), .view = v };
-	struct materialisation m;
 	struct skew s = { 0 };
 
-	TRY(features__materialisation_get(f, l.a, v->materialised_id, &m, e));
-	if (m.revision != v->revision) {
+	if (m->revision != v->revision) {
 		live_check_note(k, STR_FMT ": its definition has changed since it was materialised", STR_ARG(v->name));
 		return RC_OK;
 	}
 	TRY(query_open(f->core->query, &l.q, e));
-	enum rc rc = compare_view(&l, &m, &s, e);
+	enum rc rc = compare_view(&l, m, &s, e);
 	query_close(&l.q);
 	TRY(rc);
 	expect_true(k, s.n_wrong == 0, STR_FMT ": %zu of %zu online values of %zu keys differ from " STR_FMT "%s" STR_FMT, STR_ARG(v->name),
-		    s.n_wrong, s.n_value, s.n_key, STR_ARG(m.source), s.n_wrong > 0 ? ", first " : "", STR_ARG(s.first));
+		    s.n_wrong, s.n_value, s.n_key, STR_ARG(m->source), s.n_wrong > 0 ? ", first " : "", STR_ARG(s.first));
 	return RC_OK;
 }
 
-static enum rc each_materialised(struct features *f, struct live_check *k,
-				 enum rc (*fn)(struct features *, const struct feature_view *, struct live_check *, struct err *), struct err *e)
+static enum rc each_materialised(struct features *f, struct live_check *k, view_check *fn, struct err *e)
 {
 	struct list views;
 	size_t n = 0;
@@ -181,9 +182,12 @@ static enum rc each_materialised(struct features *f, struct live_check *k,
 	TRY(features__views(f, live_check_arena(k), &views, e));
 	for (size_t i = 0; i < views.n; i++) {
 		const struct feature_view *v = LIST_AT(views, const struct feature_view, i);
-		if (v->materialised_id.len == 0)
+		struct materialisation m;
+		bool found = false;
+		TRY(features__current(f, live_check_arena(k), v->name, &m, &found, e));
+		if (!found)
 			continue;
-		TRY(fn(f, v, k, e));
+		TRY(fn(f, v, &m, k, e));
 		n++;
 	}
 	if (n == 0)
@@ -213,17 +217,15 @@ static bool count_row(void *ctx, str key, str value)
 	return true;
 }
 
-static enum rc check_view_complete(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+static enum rc check_view_complete(struct features *f, const struct feature_view *v, const struct materialisation *m, struct live_check *k,
+				   struct err *e)
 {
 	struct arena *a = live_check_arena(k);
-	struct materialisation m;
-	struct tally t = { 0 };
+	struct tally t = { .n_feature = m->features.n };
 
-	TRY(features__materialisation_get(f, a, v->materialised_id, &m, e));
-	t.n_feature = m.features.n;
-	TRY(kvstore_scan(f->core->kv, features__prefix(a, v->name, m.id), count_row, &t, e));
-	expect_true(k, t.n == m.n_keys && t.n_bad == 0, STR_FMT ": %lld keys in the online store, %lld materialised, %lld damaged",
-		    STR_ARG(v->name), (long long)t.n, (long long)m.n_keys, (long long)t.n_bad);
+	TRY(kvstore_scan(f->core->kv, features__prefix(a, v->name, m->id), count_row, &t, e));
+	expect_true(k, t.n == m->n_keys && t.n_bad == 0, STR_FMT ": %lld keys in the online store, %lld materialised, %lld damaged",
+		    STR_ARG(v->name), (long long)t.n, (long long)m->n_keys, (long long)t.n_bad);
 	return RC_OK;
 }
 
@@ -263,26 +265,27 @@ static enum rc time_reads(struct online_reader *r, const struct keys *k, struct 
 	return RC_OK;
 }
 
-static enum rc check_view_speed(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+static enum rc check_view_speed(struct features *f, const struct feature_view *v, const struct materialisation *m, struct live_check *k,
+				   struct err *e)
 {
 	struct arena *a = live_check_arena(k);
-	str prefix = features__prefix(a, v->name, v->materialised_id), *name = ARENA_ARRAY(a, str, v->features.n);
+	str prefix = features__prefix(a, v->name, m->id), *name = ARENA_ARRAY(a, str, m->features.n);
 	struct keys keys = { .a = a, .n_prefix = prefix.len };
 	struct hist *h = ARENA_NEW(a, struct hist);
 	struct online_reader *r;
 
-	if (v->keys.n != 1)
+	if (m->keys.n != 1)
 		return RC_OK;
 	TRY(kvstore_scan(f->core->kv, prefix, take_key, &keys, e));
 	if (keys.key.n == 0)
 		return RC_OK;
-	for (size_t i = 0; i < v->features.n; i++)
-		name[i] = LIST_AT(v->features, struct feature, i)->name;
-	TRY(features_reader_new(f, v->name, name, v->features.n, &r, e));
+	for (size_t i = 0; i < m->features.n; i++)
+		name[i] = LIST_AT(m->features, struct feature, i)->name;
+	TRY(features_reader_new(f, v->name, name, m->features.n, &r, e));
 	enum rc rc = time_reads(r, &keys, h, e);
 	features_reader_free(&r);
 	TRY(rc);
-	live_check_note(k, STR_FMT ": %d reads of %zu features, p50 %.1f us", STR_ARG(v->name), SPEED_READS, v->features.n,
+	live_check_note(k, STR_FMT ": %d reads of %zu features, p50 %.1f us", STR_ARG(v->name), SPEED_READS, m->features.n,
 			(double)hist_quantile(h, 0.5) / 1000);
 	expect_at_most(k, "99th percentile of an online read, ms", (double)hist_quantile(h, 0.99) / 1e6, SPEED_P99_MS);
 	return RC_OK;
@@ -308,10 +311,11 @@ static void find_age(void *ctx, const char *name, const struct metric_def *d, co
 	t->found = true;
 }
 
-static enum rc check_view_age(struct features *f, const struct feature_view *v, struct live_check *k, struct err *e)
+static enum rc check_view_age(struct features *f, const struct feature_view *v, const struct materialisation *m, struct live_check *k,
+				   struct err *e)
 {
 	struct told t = { .view = v->name };
-	double age = (double)(clock_ms() - v->materialised_as_of_ms) / 1000;
+	double age = (double)(clock_ms() - m->as_of_ms) / 1000;
 
 	(void)e;
 	metrics_each(f->core->metrics, find_age, &t);

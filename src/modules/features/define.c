@@ -229,7 +229,7 @@ static enum rc apply_one(struct tx *tx, struct apply *c, size_t i, struct err *e
 	} else {
 		TRY(features__view_put(tx, v, found ? "feature_view.change" : "feature_view.create", c->who, c->a, e));
 		if (v->materialised_id.len == 0 && old.materialised_id.len > 0)
-			TRY(features__materialisation_retire(tx, old.materialised_id, e));
+			TRY(features__materialisations_retire(tx, v->name, e));
 	}
 	c->change[i] = (struct view_change){ .name = v->name, .change = str_of(change), .revision = v->revision };
 	return RC_OK;
@@ -289,13 +289,8 @@ static enum rc check_all(struct features *f, struct list views, struct arena *a,
 
 static enum rc publish_all(struct features *f, const struct apply *c, struct err *e)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		struct materialisation m;
-		const struct feature_view *v = &c->view[i];
-		if (v->materialised_id.len > 0)
-			TRY(features__materialisation_get(f, c->a, v->materialised_id, &m, e));
-		TRY(features__publish(f, v, v->materialised_id.len > 0 ? &m : NULL, e));
-	}
+	for (size_t i = 0; i < c->n; i++)
+		TRY(features__publish_stored(f, &c->view[i], c->a, e));
 	return RC_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "io/kvstore.h"
 
 #define CLEAN_EVERY_MS 15000
-#define AGE_EVERY_MS 5000
+#define REFRESH_EVERY_MS 5000
 #define CLEAN_GRACE_MS 60000    /* far longer than any read takes */
 
 /* --- tasks ------------------------------------------------------------------------------------------------------ */
@@ -63,16 +63,16 @@ static enum rc clean_timer(void *module, struct err *e)
 	return features__clean(module, CLEAN_GRACE_MS, e);
 }
 
-static enum rc age_timer(void *module, struct err *e)
+static enum rc refresh_timer(void *module, struct err *e)
 {
-	(void)e;
+	TRY(features__refresh(module, e));
 	features__tell_ages(module);
 	return RC_OK;
 }
 
 static const struct timer_def timers[] = {
 	{ "features.clean", CLEAN_EVERY_MS, false, clean_timer },
-	{ "features.age", AGE_EVERY_MS, false, age_timer },
+	{ "features.refresh", REFRESH_EVERY_MS, false, refresh_timer },
 };
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -96,21 +96,6 @@ static enum rc know_place(struct features *f, struct err *e)
 	return rc;
 }
 
-static enum rc publish_stored(struct features *f, struct arena *a, struct err *e)
-{
-	struct list views;
-
-	TRY(features__views(f, a, &views, e));
-	for (size_t i = 0; i < views.n; i++) {
-		const struct feature_view *v = LIST_AT(views, const struct feature_view, i);
-		struct materialisation m;
-		if (v->materialised_id.len > 0)
-			TRY(features__materialisation_get(f, a, v->materialised_id, &m, e));
-		TRY(features__publish(f, v, v->materialised_id.len > 0 ? &m : NULL, e));
-	}
-	return RC_OK;
-}
-
 static void features_close(void **slot)
 {
 	struct features *f = *slot;
@@ -125,7 +110,6 @@ static void features_close(void **slot)
 static enum rc features_open(struct core *c, const void *config, void **self_out, struct err *e)
 {
 	struct features *f = calloc(1, sizeof(*f));
-	struct arena a;
 	void *self = f;
 
 	(void)config;
@@ -134,13 +118,11 @@ static enum rc features_open(struct core *c, const void *config, void **self_out
 	f->core = c;
 	f->lake = lake_of(c);
 	f->online = features__online_new(f);
-	arena_init(&a);
 	enum rc rc = know_place(f, e);
 	if (rc == RC_OK)
 		rc = features__materialisations_orphaned(f, e);
 	if (rc == RC_OK)
-		rc = publish_stored(f, &a, e);
-	arena_deinit(&a);
+		rc = features__refresh(f, e);
 	if (rc != RC_OK)
 		features_close(&self);
 	*self_out = self;

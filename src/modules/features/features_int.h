@@ -42,8 +42,7 @@ struct view_change { str name, change /* "created", "changed", "unchanged" */; i
 struct view_changes { struct list views; };
 extern const struct record view_document_record, view_changes_record;
 
-bool features__kind_of_type(str type, enum value_kind *out);         /* "float" */
-bool features__kind_of_sql(str sql_type, enum value_kind *out);      /* "DECIMAL(9,2)" */
+bool features__kind_of_type(str type, enum value_kind *out), features__kind_of_sql(str sql_type, enum value_kind *out);
 const struct dataset_column *features__column(const struct dataset_version *v, str name);   /* NULL when absent */
 /* Views of a document, checked against their datasets, all or none. */
 enum rc features__apply(struct features *f, const struct view_document *d, const struct principal *who, struct arena *a,
@@ -84,13 +83,15 @@ struct online *features__online_new(struct features *f);
 void features__online_free(struct online **slot);
 /* Reads see it from here on. m may be NULL: nothing to read (any more). */
 enum rc features__publish(struct features *f, const struct feature_view *v, const struct materialisation *m, struct err *e) MUST_USE;
-/* Sets the gauges of how old the online values are. */
-void features__tell_ages(struct features *f);
+/* Publishes a view as it is stored; all that are not as they are stored. */
+enum rc features__publish_stored(struct features *f, const struct feature_view *v, struct arena *a, struct err *e) MUST_USE;
+enum rc features__refresh(struct features *f, struct err *e) MUST_USE;
+void features__tell_ages(struct features *f);   /* sets the gauges of how old the online values are */
 /* One materialisation of a view at a time: false when one is running. */
 bool features__begin(struct features *f, str view);
 void features__end(struct features *f, str view);
 /* What a view looks like to readers; false when there is no such view. Keys and features live as long as the module. */
-struct online_shape { struct list keys; size_t n_feature; const str *feature; const enum value_kind *kind; str entity; };
+struct online_shape { struct list keys; size_t n_feature; const str *feature; const enum value_kind *kind; str entity; int64_t revision; };
 bool features__shape(struct features *f, str view, struct online_shape *out);
 
 /* --- training sets ------------------------------------------------------------------------------------------------ */
@@ -114,20 +115,21 @@ enum rc features__views(struct features *f, struct arena *a, struct list *out, s
 enum rc features__view_find(struct tx *tx, struct arena *a, str name, struct feature_view *out, bool *found, struct err *e) MUST_USE;
 enum rc features__view_put(struct tx *tx, const struct feature_view *v, const char *action, const struct principal *who, struct arena *a,
 			   struct err *e) MUST_USE;
-enum rc features__materialisation_get(struct features *f, struct arena *a, str id, struct materialisation *out, struct err *e) MUST_USE;
+/* The one that this online store serves; each process over a database has its own store. */
+enum rc features__current(struct features *f, struct arena *a, str view, struct materialisation *out, bool *found, struct err *e) MUST_USE;
 enum rc features__materialisations(struct features *f, struct arena *a, str view, struct list *out, struct err *e) MUST_USE;
 /* Before its first key is written, so that what a killed process left is known. */
 enum rc features__materialisation_begin(struct features *f, const struct materialisation *m, struct err *e) MUST_USE;
-/* From RC_OK on the view's reads come from m; RC_CONFLICT when its definition has changed meanwhile. */
+/* From RC_OK on reads come from m; RC_CONFLICT when the definition has changed meanwhile. */
 enum rc features__materialisation_switch(struct features *f, struct materialisation *m, const struct principal *who, struct arena *a,
 					 struct feature_view *view_out, struct err *e) MUST_USE;
-enum rc features__materialisation_retire(struct tx *tx, str id, struct err *e) MUST_USE;
+enum rc features__materialisations_retire(struct tx *tx, str view, struct err *e) MUST_USE;     /* in all online stores */
 enum rc features__materialisation_state(struct features *f, str id, enum materialisation_state state, struct err *e) MUST_USE;
 /* What a process that is gone was building here is failed. */
 enum rc features__materialisations_orphaned(struct features *f, struct err *e) MUST_USE;
 enum rc features__materialisations_to_clean(struct features *f, int64_t before_ms, struct arena *a, struct list *out, struct err *e) MUST_USE;
-/* view: each view with the dataset version it was read from. */
-enum rc features__training_set_put(struct features *f, const struct training_set *s, const struct pair *view, size_t n_view,
+enum rc features__training_set_put(struct features *f, const struct training_set *s,
+				   const struct pair *view /* each with the dataset version it was read from */, size_t n_view,
 				   const struct principal *who, struct arena *a, struct err *e) MUST_USE;
 enum rc features__training_sets(struct features *f, struct arena *a, int64_t limit, struct list *out, struct err *e) MUST_USE;
 

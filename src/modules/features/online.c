@@ -189,9 +189,9 @@ enum rc features__publish(struct features *f, const struct feature_view *v, cons
 	g->entity = arena_dup(&g->arena, v->entity);
 	g->ttl_ms = v->ttl_ms;
 	g->revision = v->revision;
-	g->materialised_at_ms = v->materialised_at_ms;
 	if (m != NULL) {
 		g->as_of_ms = m->as_of_ms;
+		g->materialised_at_ms = m->ended_ms;
 		g->materialisation = arena_dup(&g->arena, m->id);
 		g->prefix = features__prefix(&g->arena, v->name, m->id);
 	}
@@ -205,6 +205,33 @@ enum rc features__publish(struct features *f, const struct feature_view *v, cons
 		generation_free(g);
 	tell_age(f->online, ov);
 	return RC_OK;
+}
+
+enum rc features__publish_stored(struct features *f, const struct feature_view *v, struct arena *a, struct err *e)
+{
+	struct materialisation m;
+	bool found = false;
+
+	TRY(features__current(f, a, v->name, &m, &found, e));
+	return features__publish(f, v, found ? &m : NULL, e);
+}
+
+/* Another process over the same database may have applied what this one does not know. */
+enum rc features__refresh(struct features *f, struct err *e)
+{
+	struct online_shape shape;
+	struct list views;
+	struct arena a;
+
+	arena_init(&a);
+	enum rc rc = features__views(f, &a, &views, e);
+	for (size_t i = 0; rc == RC_OK && i < views.n; i++) {
+		const struct feature_view *v = LIST_AT(views, const struct feature_view, i);
+		if (!features__shape(f, v->name, &shape) || shape.revision < v->revision)
+			rc = features__publish_stored(f, v, &a, e);
+	}
+	arena_deinit(&a);
+	return rc;
 }
 
 void features__tell_ages(struct features *f)
@@ -249,7 +276,8 @@ bool features__shape(struct features *f, str view, struct online_shape *out)
 
 	if (g == NULL)
 		return false;
-	*out = (struct online_shape){ .keys = g->keys, .n_feature = g->n_feature, .feature = g->feature, .kind = g->kind, .entity = g->entity };
+	*out = (struct online_shape){ .keys = g->keys, .n_feature = g->n_feature, .feature = g->feature, .kind = g->kind, .entity = g->entity,
+				      .revision = g->revision };
 	return true;
 }
 

@@ -55,10 +55,16 @@ enum rc features__view_put(struct tx *tx, const struct feature_view *v, const ch
 
 /* --- materialisations --------------------------------------------------------------------------------------------- */
 
-enum rc features__materialisation_get(struct features *f, struct arena *a, str id, struct materialisation *out, struct err *e)
+enum rc features__current(struct features *f, struct arena *a, str view, struct materialisation *out, bool *found, struct err *e)
 {
-	return store_get1(f->core->db, a, &materialisation_record, "WHERE id = ?", VALS(V_STR(id)),
-			  arena_printf(a, "materialisation '" STR_FMT "'", STR_ARG(id)), out, e);
+	struct list all;
+
+	TRY(store_list1(f->core->db, a, &materialisation_record, "WHERE view = ? AND state = ? AND place = ? ORDER BY id DESC LIMIT 1",
+			VALS(V_STR(view), V_I64(MAT_CURRENT), V_STR(f->place)), &all, e));
+	*found = all.n > 0;
+	if (*found)
+		*out = *LIST_AT(all, struct materialisation, 0);
+	return RC_OK;
 }
 
 enum rc features__materialisations(struct features *f, struct arena *a, str view, struct list *out, struct err *e)
@@ -89,8 +95,8 @@ static enum rc do_switch(struct tx *tx, void *ctx, struct err *e)
 	TRY(features__view_find(tx, a, m->view, c->view, &found, e));
 	if (!found || c->view->revision != m->revision)
 		return FAIL(e, RC_CONFLICT, "feature view '" STR_FMT "' was changed while it was materialised; do it again", STR_ARG(m->view));
-	TRY(db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE view = ? AND state = ?",
-		    VALS(V_I64(MAT_RETIRED), V_I64(m->ended_ms), V_STR(m->view), V_I64(MAT_CURRENT)), NULL, e));
+	TRY(db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE view = ? AND state = ? AND place = ?",
+		    VALS(V_I64(MAT_RETIRED), V_I64(m->ended_ms), V_STR(m->view), V_I64(MAT_CURRENT), V_STR(m->place)), NULL, e));
 	m->state = MAT_CURRENT;
 	TRY(store_update(tx, &materialisation_record, m, e));
 	c->view->materialised_id = m->id;
@@ -111,10 +117,10 @@ enum rc features__materialisation_switch(struct features *f, struct materialisat
 	return db_write(f->core->db, do_switch, &c, e);
 }
 
-enum rc features__materialisation_retire(struct tx *tx, str id, struct err *e)
+enum rc features__materialisations_retire(struct tx *tx, str view, struct err *e)
 {
-	return db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE id = ?",
-		       VALS(V_I64(MAT_RETIRED), V_I64(clock_ms()), V_STR(id)), NULL, e);
+	return db_exec(tx, "UPDATE feature_materialisations SET state = ?, ended_at = ? WHERE view = ? AND state = ?",
+		       VALS(V_I64(MAT_RETIRED), V_I64(clock_ms()), V_STR(view), V_I64(MAT_CURRENT)), NULL, e);
 }
 
 enum rc features__materialisation_state(struct features *f, str id, enum materialisation_state state, struct err *e)
