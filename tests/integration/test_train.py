@@ -181,8 +181,7 @@ def test_cancel_then_kill(make_cairn):
         begun(server, 2 + 3 * i)
         server.kill9()
         server.start()
-        ended = server.ok("GET", f"/tasks/{task['id']}")
-        assert ended["state"] == "interrupted"
+        assert server.wait_task(task)["state"] == "interrupted"    # said a moment after the port is open
         states = [r["info"]["status"] for r in runs_of(server, "fares")]
         assert "RUNNING" not in states and "FAILED" in states, states
     result = server.wait_task(apply(server, "/train", search_yaml(trials=2, rounds=10)).json())
