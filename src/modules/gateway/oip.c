@@ -438,6 +438,9 @@ static enum rc input_member(struct decoding *d, str key, void *ctx, struct err *
 		p->t.name = v.text;
 		return RC_OK;
 	}
+	/* Data is read by the shape and type that stand before it, so neither may change behind it. */
+	if ((str_eq(key, STR("datatype")) && p->has_type) || (str_eq(key, STR("shape")) && p->has_shape))
+		return FAIL(e, RC_INVALID, "'" STR_FMT "' is given twice", STR_ARG(key));
 	if (str_eq(key, STR("datatype"))) {
 		p->has_type = true;
 		return read_type(d, &p->t, e);
