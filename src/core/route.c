@@ -173,7 +173,7 @@ static enum rc admit(struct passage *p, struct err *e)
 static struct http_plan plan_of(const struct route *r)
 {
 	struct http_plan plan = { .where = r->flags & ROUTE_LOOP ? HTTP_ON_LOOP : HTTP_ON_WORKER, .body = HTTP_BODY_NONE };
-	bool takes_body = r->method != HTTP_GET || r->in != NULL;
+	bool takes_body = r->in != NULL || r->task != NULL || (r->flags & ROUTE_RAW_BODY) != 0;   /* else it is read and dropped */
 
 	if (r->flags & ROUTE_FILE_BODY)
 		plan.body = HTTP_BODY_FILE;
