@@ -25,6 +25,8 @@
 #define BEAT_MS 5000
 #define BEAT_DEAD_MS 30000
 #define TICK_MS 100
+#define WAITERS_MAX 8           /* each holds a worker of the HTTP server; beyond, one waits but shortly */
+#define WAIT_SHORT_MS 250
 
 const char *const task_state_names[] = { "queued", "running", "succeeded", "failed", "cancelled", "interrupted", NULL };
 
@@ -94,7 +96,7 @@ struct scheduler {
 	pthread_cond_t changed;
 	struct task *live;              /* queued and running, oldest first */
 	struct task *ended;             /* threads to join */
-	int n_running;
+	int n_running, n_waiting;
 	bool stopping;
 };
 
@@ -394,6 +396,10 @@ enum rc task_wait(struct scheduler *s, struct arena *a, str id, int64_t wait_ms,
 {
 	struct timespec until;
 
+	pthread_mutex_lock(&s->mtx);
+	if (s->n_waiting >= WAITERS_MAX && wait_ms > WAIT_SHORT_MS)
+		wait_ms = WAIT_SHORT_MS;
+	s->n_waiting++;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += wait_ms / 1000;
 	until.tv_nsec += wait_ms % 1000 * 1000000;
@@ -401,7 +407,6 @@ enum rc task_wait(struct scheduler *s, struct arena *a, str id, int64_t wait_ms,
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	pthread_mutex_lock(&s->mtx);
 	struct task *t = live_find(s, id);
 	uint64_t seen = t != NULL ? t->version : 0;
 	/* Looked up anew each time: the task may have ended and been freed while we slept. */
@@ -410,6 +415,7 @@ enum rc task_wait(struct scheduler *s, struct arena *a, str id, int64_t wait_ms,
 			break;
 		t = live_find(s, id);
 	}
+	s->n_waiting--;
 	pthread_mutex_unlock(&s->mtx);
 	return task_find(s, a, id, out, e);
 }
