@@ -22,7 +22,8 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-#define WORKER_STACK (512u << 10)
+#define LOOP_STACK (512u << 10)
+#define WORKER_STACK (16u << 20)        /* DuckDB plans on it, as deep as the SQL of a user goes; only what is used takes memory */
 #define EXTRA_HEADERS_MAX 12
 #define DRAIN_MAX (256u << 10)          /* a refused body up to this is read to its end */
 
@@ -582,7 +583,7 @@ enum rc http_server_start(const struct http_server_config *config, struct http_s
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				     (size_t)s->c.limits.header_bytes, MHD_OPTION_CONNECTION_TIMEOUT, s->c.limits.idle_ms / 1000,
 				     MHD_OPTION_CONNECTION_LIMIT, s->c.limits.connections, MHD_OPTION_THREAD_STACK_SIZE,
-				     (size_t)WORKER_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				     (size_t)LOOP_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 				     s->c.n_loops > 1 ? MHD_OPTION_ARRAY : MHD_OPTION_END, pool, MHD_OPTION_END);
 	if (s->daemon == NULL) {
 		int num = errno;

@@ -146,6 +146,13 @@ def test_queries_stay_in_their_sandbox(cairn):
     assert "(line 2)" in answer.json()["error"]["message"]
 
 
+def test_sql_as_deep_as_it_likes_ends_nothing(cairn):
+    for sql in ["SELECT " + "+".join(["1"] * 20000), "SELECT " + "(SELECT " * 3000 + "1" + ")" * 3000, "SELECT " + "NOT " * 3000 + "true"]:
+        r = cairn.api("POST", "/query", json={"sql": sql})
+        assert r.status_code == 400, r.text
+    assert cairn.ok("POST", "/query", json={"sql": "SELECT 1"})["rows"] == [[1]]
+
+
 def test_lineage_and_audit_of_an_ingest(cairn):
     blob = upload(cairn, b"a\n41\n", "forty-one.csv")
     version = cairn.run_task("POST", "/datasets/traced/ingest", json={"blob": blob})["id"]
