@@ -27,6 +27,7 @@ struct lake {
 	unsigned magic;
 	struct core *core;
 	struct lake_config config;
+	_Atomic uint32_t n_asking;      /* queries of users that run now */
 };
 #define LAKE_MAGIC 0x6c616b65u
 
