@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "base/num.h"
 
-#define OUTPUTS_MAX 64
-
 struct working {
 	struct plan *p;
 	const struct ask *ask;
@@ -353,7 +351,7 @@ enum rc gateway__infer(struct plan *p, const struct ask *ask, struct arena *a, s
 	struct working w = { .p = p, .ask = ask, .a = a, .out = out, .view_ids = STR("") };
 
 	CHECK(ask->r->n_in > 0);
-	*out = (struct answer){ .out = ARENA_ARRAY(a, struct tensor, OUTPUTS_MAX), .n_out = OUTPUTS_MAX };
+	*out = (struct answer){ .out = ARENA_ARRAY(a, struct tensor, SERVED_OUTPUTS_MAX), .n_out = SERVED_OUTPUTS_MAX };
 	TRY(read_as_of(&w, e));
 	TRY(p->by_column ? infer_columns(&w, e) : infer_tensors(&w, e));
 	out->n_rows = w.n;

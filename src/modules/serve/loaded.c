@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "modules/serve/serve_int.h"
 
+#define INPUT_ELEMENTS_MAX (1 << 26)     /* of one row, or where all sizes are fixed */
+
 /* --- copies ------------------------------------------------------------------------------------ */
 
 static void version_copy(struct arena *a, const struct model_version *v, struct model_version *out)
@@ -122,6 +124,21 @@ static bool sizes_guessed(const struct loaded *l)
 	return false;
 }
 
+/* What a file says of its tensors is not to be believed before it is known that there is room for them. */
+static enum rc check_sizes(const struct loaded *l, struct err *e)
+{
+	if (l->n_out > SERVED_OUTPUTS_MAX)
+		return FAIL(e, RC_INVALID, "the model has %zu outputs; at most %d are served", l->n_out, SERVED_OUTPUTS_MAX);
+	for (size_t i = 0; i < l->n_in; i++) {
+		size_t n = 1;
+		for (size_t k = 0; k < l->in[i].n_dim; k++)
+			if (__builtin_mul_overflow(n, (size_t)(l->in[i].dim[k] < 0 ? 1 : l->in[i].dim[k]), &n) || n > INPUT_ELEMENTS_MAX)
+				return FAIL(e, RC_INVALID, "input '" STR_FMT "' of the model has more than %d elements",
+					    STR_ARG(str_head(l->in[i].name, 200)), INPUT_ELEMENTS_MAX);
+	}
+	return RC_OK;
+}
+
 static enum rc warm_up(struct served_model *m, struct err *e)
 {
 	const struct loaded *l = m->loaded;
@@ -168,6 +185,8 @@ static enum rc load(struct served_model *m, struct err *e)
 	m->bytes = p.bytes;
 	enum rc rc = p.ops->load(&p.source, &m->loaded, e);
 	serve__package_close(&p);
+	if (rc == RC_OK)
+		rc = check_sizes(m->loaded, e);
 	if (rc == RC_OK)
 		rc = warm_up(m, e);
 	if (rc != RC_OK)

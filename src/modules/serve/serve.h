@@ -41,6 +41,7 @@ const struct model_spec *served_spec(const struct served_model *m);      /* NULL
 str served_runtime(const struct served_model *m);        /* "xgboost", "onnx" */
 str served_platform(const struct served_model *m);       /* as the Open Inference Protocol calls it */
 void served_io(const struct served_model *m, const struct tensor_spec **in, size_t *n_in, const struct tensor_spec **out, size_t *n_out);
+#define SERVED_OUTPUTS_MAX 64                            /* a model with more is not loaded; room for these always does */
 /* Inputs by name; outputs in the arena. RC_INVALID names the tensor, what was given and what is expected. */
 enum rc served_infer(struct served_model *m, const struct tensor *in, size_t n_in, struct arena *a, struct tensor *out,
 		     size_t *n_out /* in: room */, struct err *e) MUST_USE;
