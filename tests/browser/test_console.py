@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def number(text):
-    return float(re.sub(r"[^0-9.\-]", "", text))
+    return float(re.search(r"-?[0-9.]+(e-?[0-9]+)?", text.replace(",", ""))[0])
 
 
 # --- signing in ----------------------------------------------------------------------------------------------------
