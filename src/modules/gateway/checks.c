@@ -99,7 +99,7 @@ static enum rc check_recorded(struct gateway *g, struct plan *p, struct tensor *
 static enum rc check_computed(struct gateway *g, struct plan *p, struct tensor *in, struct live_check *k, struct err *e)
 {
 	struct arena *a = live_check_arena(k);
-	struct tensor out[8];
+	struct tensor out[SERVED_OUTPUTS_MAX];
 	size_t n_out = ARRAY_LEN(out);
 	double got;
 
