@@ -57,6 +57,8 @@ def test_login_link_becomes_a_cookie_once(cairn):
     link = cairn.ok("POST", "/login-links")
     browser = requests.Session()
     browser.trust_env = False
+    looked = requests.head(cairn.url + link["path"], allow_redirects=False, timeout=10)
+    assert looked.status_code == 200 and "Set-Cookie" not in looked.headers
     first = browser.get(cairn.url + link["path"], allow_redirects=False, timeout=10)
     assert (first.status_code, first.headers["Location"]) == (303, "/")
     cookie = first.headers["Set-Cookie"]
