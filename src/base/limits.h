@@ -7,7 +7,7 @@
 #define LIMIT_JSON_BODY (64u << 20)            /* MLflow batches and tensors as JSON; larger ones use binary */
 #define LIMIT_ARTIFACT_BODY (UINT64_C(16) << 30) /* streamed to disk, never held in memory */
 #define LIMIT_REPLY (256u << 20)               /* a reply that is built in memory */
-#define LIMIT_QUERY_STRING 16384
+#define LIMIT_QUERY_STRING 12288               /* below what the headers may take in all */
 #define LIMIT_ROWS 100000                      /* rows that one metadata query may return */
 
 #endif

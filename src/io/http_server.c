@@ -531,7 +531,7 @@ static void default_limits(struct http_server_config *c)
 	if (c->n_workers == 0)
 		c->n_workers = 32;
 	if (c->limits.header_bytes == 0)
-		c->limits.header_bytes = 32768;
+		c->limits.header_bytes = 16384;
 	if (c->limits.idle_ms == 0)
 		c->limits.idle_ms = 60000;
 	if (c->limits.connections == 0)

@@ -49,7 +49,7 @@ struct http_request {
 };
 
 struct http_limits {
-	uint32_t header_bytes;          /* per connection buffer; default 32 KiB */
+	uint32_t header_bytes;          /* per connection buffer, cleared for each request; default 16 KiB */
 	uint32_t idle_ms;               /* default 60,000 */
 	uint32_t connections;           /* default 4,096 */
 	uint32_t queue;                 /* requests waiting for a worker; more get 503; default 1,024 */
