@@ -20,6 +20,7 @@
 #include "io/fs.h"
 #include "io/process.h"
 
+#define STOP_SECONDS_MAX 25     /* below what `cairn down` waits */
 #define START_MS 60000
 #define STOP_MS 30000
 #define POLL_MS 10
@@ -131,7 +132,10 @@ static enum rc serve(struct cli *c, const struct up *u, struct err *e)
 	LOG(INFO, "cairn.stopping", KV_I64("signal", sig));
 	/* A second signal ends it at once. */
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	/* And so does the clock, if a query that cannot be interrupted holds a thread: what was acknowledged is on disk. */
+	(void)alarm(STOP_SECONDS_MAX);
 	core_close(&core);
+	(void)alarm(0);
 	LOG(INFO, "cairn.stopped", KV_I64("pid", getpid()));
 	return RC_OK;
 }

@@ -16,6 +16,7 @@
 #include "modules/tracking/tracking.h"
 
 #define ROWS_GENERATED 4096
+#define COLUMNS_MAX 20000       /* of rows that are generated: 330 MB */
 #define ROWS_TIMED 201
 #define EXPERIMENT "model conversions"
 
@@ -138,6 +139,8 @@ static enum rc compare(struct conversion *c, struct err *e)
 	size_t n_col = c->forest.n_feature;
 
 	_Static_assert(ROWS_TIMED <= ROWS_GENERATED, "rows are timed among those generated");
+	if (n_col > COLUMNS_MAX)
+		return FAIL(e, RC_TOO_LARGE, "the model has %zu columns; models of up to %d are converted", n_col, COLUMNS_MAX);
 	progress(c, 0.5, "comparing the predictions of both");
 	float *x = forest_rows(&c->forest, ROWS_GENERATED, 1, c->arena);
 	TRY(serve__compare(c->before, c->after, x, ROWS_GENERATED, n_col, &r->max_abs_error, e));
