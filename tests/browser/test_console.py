@@ -312,6 +312,7 @@ def test_a_prediction_is_made_from_the_page_and_by_the_command_it_shows(browser,
     browser.open("endpoints", "taxi-fare")
     browser.fill(at="label:has-text('distance') input", text="2.5")
     browser.fill(at="label:has-text('pickup_zone') input", text="Midtown Center")
+    browser.wait(at=".curl pre")        # the other inputs have their example
     browser.click(at="button:has-text('Predict')")
     browser.wait(at=".answer b")
     fare = number(browser.text(at=".answer b"))
