@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: all demo test bench fuzz tsan install clean distclean
+.PHONY: all deps demo test bench fuzz tsan install clean distclean
 
 all: build/cairn
 
@@ -11,6 +11,10 @@ build/cairn:
 	@deps/install run build
 	@cmake --preset release >build/cmake.log || { cat build/cmake.log; exit 1; }
 	@cmake --build build/release
+
+# What building and running need, the engines' libraries too.
+deps:
+	@deps/install run build
 
 # The whole road on real trips: from a CSV file to predictions, drift and proof.
 demo: build/cairn

@@ -125,7 +125,7 @@ static enum rc load(struct query_engine *g, struct err *e)
 		return RC_OK;
 	if (library_open(g->library, "libduckdb.so", &handle, e) != RC_OK)
 		return err_wrap(e, "DuckDB is not there, so datasets, pipelines and SQL are not; `make deps` fetches libduckdb.so, or "
-				   "name it with query.library or CAIRN_ENGINE_DIR");
+				   "name its folder with CAIRN_ENGINE_DIR");
 	TRY(resolve(g, handle, e));
 	g->handle = handle;
 	return RC_OK;
